@@ -1,0 +1,1 @@
+"""mirrord keeps large collections alive on volunteers' spare disks."""

@@ -1,0 +1,203 @@
+"""Everything that a node can ask of its shells.  Imperative; the daemon carries them out.
+
+The ``Persist...`` and ``StoreBlob`` effects of one event are one transaction, and it is complete
+before any other effect of that event starts: persist before you promise.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from mirrord.core.records.ids import Address, CollectionId, NodeId, SessionId, Sha256, ShardKey
+from mirrord.core.records.recordset import RecordKey
+from mirrord.core.wire.messages import GoodbyeCode, Message
+
+
+class ShardState(StrEnum):
+    """How far a shard has come on this node; what the database says of it after a restart."""
+
+    FETCHING = "fetching"
+    CHECKING = "checking"
+    HELD = "held"
+
+
+@dataclass(frozen=True, slots=True)
+class PersistRecord:
+    """Store an envelope under its key, in place of an older one."""
+
+    key: RecordKey
+    sequence: int
+    envelope: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class PersistSequence:
+    """Store the highest sequence that this node ever signed."""
+
+    sequence: int
+
+
+@dataclass(frozen=True, slots=True)
+class ForgetRecord:
+    """Drop an expired envelope, but remember its sequence."""
+
+    key: RecordKey
+    sequence: int
+
+
+@dataclass(frozen=True, slots=True)
+class PersistCollection:
+    """Store that a collection is joined, and where it was asked for."""
+
+    collection: CollectionId
+    bootstrap: tuple[Address, ...]
+    parting_until: int
+
+
+@dataclass(frozen=True, slots=True)
+class ForgetCollection:
+    """Drop a collection and all its records."""
+
+    collection: CollectionId
+
+
+@dataclass(frozen=True, slots=True)
+class PersistShard:
+    """Store how far a shard has come.  ``verified_at`` is unix seconds, 0 before the first time."""
+
+    shard: ShardKey
+    state: ShardState
+    verified_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class ForgetShard:
+    """Drop a shard from the database."""
+
+    shard: ShardKey
+
+
+@dataclass(frozen=True, slots=True)
+class PersistPeer:
+    """Remember an address that answered, with the key that it proved."""
+
+    address: Address
+    peer: NodeId
+    seen_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class StoreBlob:
+    """Store a blob whose SHA-256 has been checked."""
+
+    sha256: Sha256
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Dial:
+    """Open a session to an address; answer with SessionOpened or DialFailed."""
+
+    address: Address
+
+
+@dataclass(frozen=True, slots=True)
+class SendMessage:
+    """Queue a message for a session that is open."""
+
+    session: SessionId
+    message: Message
+
+
+@dataclass(frozen=True, slots=True)
+class CloseSession:
+    """Say goodbye, flush, close."""
+
+    session: SessionId
+    code: GoodbyeCode
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReadBlob:
+    """Read one chunk for a peer; answer with BlobServed."""
+
+    session: SessionId
+    sha256: Sha256
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class FetchShard:
+    """Add a shard's torrent and download what is missing on disk.
+
+    The engine re-reads what it finds before it trusts it, re-reads the whole shard when the last
+    piece is there, and answers with HoldingVerified.  ``name`` is the shard's folder.
+    """
+
+    shard: ShardKey
+    name: str
+    torrent_sha256: Sha256
+    members: tuple[Address, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SeedShard:
+    """Add a shard that was verified before, without reading it again."""
+
+    shard: ShardKey
+    name: str
+    torrent_sha256: Sha256
+
+
+@dataclass(frozen=True, slots=True)
+class CheckShard:
+    """Read a shard that is on disk, fetch nothing; HoldingVerified or HoldingFailed."""
+
+    shard: ShardKey
+    name: str
+    torrent_sha256: Sha256
+
+
+@dataclass(frozen=True, slots=True)
+class AddSwarmMembers:
+    """Tell the engine who else has this shard, or parts of it."""
+
+    shard: ShardKey
+    members: tuple[Address, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveShard:
+    """Let go of a shard; answer with ShardRemoved."""
+
+    shard: ShardKey
+    name: str
+    delete_files: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PauseFetching:
+    """Stop downloading everything, go on seeding (the disk is full)."""
+
+
+@dataclass(frozen=True, slots=True)
+class ResumeFetching:
+    """Go on downloading."""
+
+
+PersistEffect = (
+    PersistRecord
+    | PersistSequence
+    | ForgetRecord
+    | PersistCollection
+    | ForgetCollection
+    | PersistShard
+    | ForgetShard
+    | PersistPeer
+)
+
+EngineEffect = FetchShard | SeedShard | CheckShard | AddSwarmMembers | RemoveShard | PauseFetching | ResumeFetching
+
+NetworkEffect = Dial | SendMessage | CloseSession | ReadBlob
+
+Effect = PersistEffect | StoreBlob | EngineEffect | NetworkEffect

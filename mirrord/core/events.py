@@ -1,0 +1,199 @@
+"""Everything that can happen to a node.  Past tense; a shell puts one on the node's queue.
+
+A thing that a shell was asked to do and could not comes back as an event too, never as an
+exception into the core.
+"""
+
+from dataclasses import dataclass
+
+from mirrord.core.records.ids import Address, CollectionId, NodeId, SessionId, Sha256, ShardKey
+from mirrord.core.records.kinds import ManifestBody
+from mirrord.core.wire.messages import Message
+
+
+@dataclass(frozen=True, slots=True)
+class TimePassed:
+    """The deadline that ``Node.next_deadline`` named has come, or a shell wants a look around.
+
+    ``dice`` is a fresh random number in [0, 1): chance is an argument here.
+    """
+
+    dice: float
+
+
+@dataclass(frozen=True, slots=True)
+class SessionOpened:
+    """TLS holds with ``peer``, whose key it proved.  ``address`` is set where we dialled."""
+
+    session: SessionId
+    peer: NodeId
+    dialled: Address | None
+
+
+@dataclass(frozen=True, slots=True)
+class MessageReceived:
+    """A peer said something that parses."""
+
+    session: SessionId
+    message: Message
+
+
+@dataclass(frozen=True, slots=True)
+class SessionClosed:
+    """A session is gone, whoever ended it.  ``detail`` is for people."""
+
+    session: SessionId
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class DialFailed:
+    """Nobody that speaks our protocol answered at ``address``."""
+
+    address: Address
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class CollectionJoined:
+    """The operator joined a collection by name; ``bootstrap`` is where to ask first."""
+
+    collection: CollectionId
+    bootstrap: tuple[Address, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CollectionLeft:
+    """The operator leaves a collection; its holdings stop counting at once."""
+
+    collection: CollectionId
+
+
+@dataclass(frozen=True, slots=True)
+class ManifestImported:
+    """The operator gave us a manifest head; its body and .torrents are stored already."""
+
+    envelope: bytes
+    body: ManifestBody
+
+
+@dataclass(frozen=True, slots=True)
+class BlobServed:
+    """A chunk that a peer asked for has been read; ``data`` is None where we lack the blob."""
+
+    session: SessionId
+    sha256: Sha256
+    offset: int
+    data: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class FetchProgressed:
+    """The engine has ``bytes_done`` verified bytes of a shard (padding included)."""
+
+    shard: ShardKey
+    bytes_done: int
+    bytes_total: int
+
+
+@dataclass(frozen=True, slots=True)
+class HoldingVerified:
+    """Every piece of the shard on disk has been re-read and is right."""
+
+    shard: ShardKey
+
+
+@dataclass(frozen=True, slots=True)
+class HoldingFailed:
+    """A re-read found ``bad_pieces`` wrong or missing; the engine fetches them again by itself."""
+
+    shard: ShardKey
+    bad_pieces: int
+
+
+@dataclass(frozen=True, slots=True)
+class FetchFailed:
+    """The engine cannot go on with a shard, for a reason other than a full disk."""
+
+    shard: ShardKey
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class ShardRemoved:
+    """The engine let go of a shard, and its files are gone where that was asked."""
+
+    shard: ShardKey
+
+
+@dataclass(frozen=True, slots=True)
+class AdoptionRequested:
+    """The operator says that this shard's files are on disk already (its folder is in place)."""
+
+    shard: ShardKey
+
+
+@dataclass(frozen=True, slots=True)
+class VerificationRequested:
+    """The operator wants a holding read again."""
+
+    shard: ShardKey
+
+
+@dataclass(frozen=True, slots=True)
+class DiskFilled:
+    """A write failed for want of room (ENOSPC or EDQUOT)."""
+
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class DiskMeasured:
+    """How many bytes the data folder's file system still offers us."""
+
+    free_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class ListeningStarted:
+    """The addresses under which others can reach us."""
+
+    coordination: tuple[Address, ...]
+    bittorrent: tuple[Address, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PledgeChanged:
+    """The operator gives more bytes, or fewer."""
+
+    pledge_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class StopRequested:
+    """The operator stops the daemon: claim nothing more, say goodbye."""
+
+
+Event = (
+    TimePassed
+    | SessionOpened
+    | MessageReceived
+    | SessionClosed
+    | DialFailed
+    | CollectionJoined
+    | CollectionLeft
+    | ManifestImported
+    | BlobServed
+    | FetchProgressed
+    | HoldingVerified
+    | HoldingFailed
+    | FetchFailed
+    | ShardRemoved
+    | AdoptionRequested
+    | VerificationRequested
+    | DiskFilled
+    | DiskMeasured
+    | ListeningStarted
+    | PledgeChanged
+    | StopRequested
+)

@@ -1,0 +1,129 @@
+"""Every bound of the protocol and of memory, in one place.
+
+A bound has a unit in its name, a reason, and a precedent where one exists.  Decoders check a bound
+before they parse; queues and tables check it before they grow.
+"""
+
+from typing import Final
+
+KIB: Final = 1024
+MIB: Final = 1024 * KIB
+
+# --- frames and sessions -------------------------------------------------------------------------
+
+FRAME_MAX_BYTES: Final = 1 * MIB
+"""One message on the wire.  Holds the largest record batch or blob chunk with room to spare.
+Precedent: devp2p and libp2p both cut at 1 to 16 MiB; the smallest that fits us is the safest."""
+
+HANDSHAKE_TIMEOUT_SECONDS: Final = 10.0
+"""TLS and Hello together.  A slow-loris client costs one socket for at most this long."""
+
+SESSION_IDLE_SECONDS: Final = 600.0
+"""A session with no frame for this long is closed: ten gossip periods of the WAN profile."""
+
+SEND_TIMEOUT_SECONDS: Final = 30.0
+"""A peer that does not read for this long is disconnected."""
+
+SESSION_QUEUE_MAX_FRAMES: Final = 256
+"""Frames waiting for one slow peer; past it the session is closed, never the loop blocked."""
+
+SESSIONS_MAX: Final = 64
+"""Open sessions of one node.  Anti-entropy needs one at a time; the rest is for being reachable."""
+
+HELLO_COLLECTIONS_MAX: Final = 64
+"""Collections named in one Hello and joined by one node."""
+
+# --- records -------------------------------------------------------------------------------------
+
+RECORD_BODY_MAX_BYTES: Final = 64 * KIB
+"""One signed body.  A node with 100,000 shards needs a raw bitmap of 12.5 kB."""
+
+ENVELOPE_MAX_BYTES: Final = RECORD_BODY_MAX_BYTES + 256
+"""A body with its author, its signature and protobuf's own framing."""
+
+BATCH_MAX_RECORDS: Final = 256
+"""Records in one message: about 25 ms of signature checks on one core."""
+
+BATCH_MAX_BYTES: Final = 256 * KIB
+"""Bytes of envelopes in one message; one record larger than this still travels alone."""
+
+RECORDS_PER_COLLECTION_MAX: Final = 200_000
+"""Announcements kept for one collection: twice the 100,000 nodes that are planned for."""
+
+ADDRESSES_MAX: Final = 8
+"""Addresses of one kind in an announcement: dual stack, two ports, a VPN."""
+
+CLAIMS_MAX: Final = 16
+"""Claims of one node in one collection.  The planner makes at most four."""
+
+RELEASES_MAX: Final = 16
+"""Announced releases of one node in one collection; a node may make one a day."""
+
+LABEL_MAX_BYTES: Final = 64
+"""A self-declared label: operator, country, agent version."""
+
+FUTURE_SKEW_SECONDS: Final = 600
+"""How far ahead of our clock an ``issued_at`` may be.  Precedent: Bitcoin allows two hours."""
+
+LIFETIME_MAX_SECONDS: Final = 30 * 86_400
+"""The longest lifetime that an announcement may give itself."""
+
+# --- reconciliation ------------------------------------------------------------------------------
+
+BUCKET_BITS_MAX: Final = 15
+"""At most 32,768 buckets: 100,000 records at three each."""
+
+BUCKET_TARGET_RECORDS: Final = 10
+"""Records a bucket; balances the digest against the lists of the buckets that differ."""
+
+LISTING_MAX_ENTRIES: Final = 8_192
+"""(id, sequence) pairs in one message; the rest waits for the next period."""
+
+# --- manifests, torrents, blobs ------------------------------------------------------------------
+
+SHARDS_MAX: Final = 100_000
+"""Shards of one collection: the largest size in the design."""
+
+MANIFEST_BODY_MAX_BYTES: Final = 32 * MIB
+"""A manifest body, uncompressed: 100,000 shards of 300 B."""
+
+TORRENT_MAX_BYTES: Final = 32 * MIB
+"""One .torrent: 28,000 files and two hash trees come to about 4 MB."""
+
+BLOB_MAX_BYTES: Final = 32 * MIB
+"""Anything that is fetched by its SHA-256."""
+
+BLOB_CHUNK_BYTES: Final = 256 * KIB
+"""One chunk of a blob: a quarter of a frame, so that records are never stuck behind it."""
+
+BLOB_FETCHES_MAX: Final = 4
+"""Blobs that one node assembles in memory at a time."""
+
+BLOB_WAIT_SECONDS: Final = 15.0
+"""A peer that does not answer a chunk request for this long is not asked for that blob again."""
+
+NAME_MAX_BYTES: Final = 128
+"""The name of a collection or a shard."""
+
+TEXT_MAX_BYTES: Final = 1_024
+"""A rights statement, a reason, a description."""
+
+PATH_COMPONENT_MAX_BYTES: Final = 255
+"""NAME_MAX of every Linux file system."""
+
+PATH_MAX_BYTES: Final = 3_072
+"""A path inside a shard; PATH_MAX is 4,096 and the operator's folder needs its part."""
+
+# --- peers ---------------------------------------------------------------------------------------
+
+ADDRESS_BOOK_MAX: Final = 4_096
+"""Addresses remembered for dialling."""
+
+DIALS_MAX: Final = 4
+"""Dials under way at once."""
+
+EVENT_QUEUE_MAX: Final = 1_024
+"""Events waiting for the node; past it the shells wait, and with them their peers."""
+
+REASON_MAX_BYTES: Final = 256
+"""The text of a goodbye."""

@@ -1,0 +1,151 @@
+"""The kinds of record, as frozen values.
+
+Each is parsed once, at the edge, by :mod:`mirrord.core.records.codec`; nothing else in the
+program sees protobuf.  Times here are unix seconds, because they are signed.
+"""
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+from mirrord.core.records.ids import Address, CollectionId, Sha256, ShardIndex
+from mirrord.core.records.shardset import NO_SHARDS, ShardSet
+
+
+class Kind(IntEnum):
+    """What an envelope carries; the number is signed."""
+
+    MANIFEST_HEAD = 1
+    ANNOUNCEMENT = 2
+
+
+class Quality(IntEnum):
+    """Whether a shard's files are as their makers published them."""
+
+    UNSPECIFIED = 0
+    ORIGINAL = 1
+    REENCODED = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """ "I am about to fetch this shard": pending, then fetching.  A lease until ``expires_at``."""
+
+    shard: ShardIndex
+    claimed_at: int
+    expires_at: int
+    fetching: bool = False
+    percent: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """The announced intent to give a holding up."""
+
+    shard: ShardIndex
+    announced_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class CollectionState:
+    """One node's part in one collection."""
+
+    collection: CollectionId
+    manifest_version: int = 0
+    holdings: ShardSet = NO_SHARDS
+    claims: tuple[Claim, ...] = ()
+    releases: tuple[Release, ...] = ()
+    parting: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Announcement:
+    """A node's whole public state; replaced as a whole, newest sequence wins.
+
+    Bytes are bytes, rates bytes a second (0: not known).  ``operator``, ``country`` and ``asn``
+    are what the node says of itself and prove nothing.
+    """
+
+    sequence: int
+    issued_at: int
+    expires_at: int
+    coordination: tuple[Address, ...] = ()
+    bittorrent: tuple[Address, ...] = ()
+    pledge_bytes: int = 0
+    free_bytes: int = 0
+    down_bytes_per_second: int = 0
+    up_bytes_per_second: int = 0
+    operator: str = ""
+    country: str = ""
+    asn: int = 0
+    agent: str = ""
+    collections: tuple[CollectionState, ...] = ()
+
+    def part_in(self, collection: CollectionId) -> CollectionState | None:
+        """Return this node's part in ``collection``, or None where it has none."""
+        for state in self.collections:
+            if state.collection == collection:
+                return state
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class ManifestHead:
+    """The signed pointer to one version of a collection's list of shards."""
+
+    collection: CollectionId
+    version: int
+    issued_at: int
+    body_sha256: Sha256
+    body_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """The unit of placement: one torrent, held whole or not at all.
+
+    ``bytes`` counts the files, padding left out; ``demand_ppb`` is the part of all demand that the
+    shard's items carry, in parts of 10^9.  ``withdrawn_reason`` is empty while the shard stands.
+    """
+
+    index: ShardIndex
+    name: str
+    info_hash_v2: bytes
+    info_hash_v1: bytes
+    torrent_sha256: Sha256
+    torrent_bytes: int
+    bytes: int
+    files: int
+    items: int
+    popularity_min: int
+    popularity_max: int
+    demand_ppb: int
+    rights: str
+    quality: Quality = Quality.UNSPECIFIED
+    codec: str = ""
+    phase: int = 0
+    target_weight_ppm: int = 1_000_000
+    withdrawn_reason: str = ""
+
+    @property
+    def withdrawn(self) -> bool:
+        """Whether the curator has taken this shard back."""
+        return bool(self.withdrawn_reason)
+
+
+@dataclass(frozen=True, slots=True)
+class ManifestBody:
+    """The list of shards, most popular first within a phase; ``shards[i].index == i``."""
+
+    name: str
+    description: str
+    target_min_replicas: int
+    target_max_replicas: int
+    shards: tuple[Shard, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """A head and the body that it names, checked against each other."""
+
+    head: ManifestHead
+    body: ManifestBody

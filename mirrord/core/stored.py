@@ -1,0 +1,54 @@
+"""What a node remembers across restarts, as the store hands it to the core at the start."""
+
+from dataclasses import dataclass
+
+from mirrord.core.effects import ShardState
+from mirrord.core.records.ids import Address, CollectionId, NodeId, ShardKey
+from mirrord.core.records.recordset import RecordKey
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRecord:
+    """An envelope that was accepted once, or (``envelope`` empty) the sequence of one that expired."""
+
+    key: RecordKey
+    sequence: int
+    envelope: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class StoredCollection:
+    """A joined collection; ``parting_until`` is unix seconds while it is being left, else 0."""
+
+    collection: CollectionId
+    bootstrap: tuple[Address, ...]
+    parting_until: int
+
+
+@dataclass(frozen=True, slots=True)
+class StoredShard:
+    """How far a shard had come; ``verified_at`` is unix seconds, 0 before the first time."""
+
+    shard: ShardKey
+    state: ShardState
+    verified_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPeer:
+    """An address that answered once, and the key that it proved."""
+
+    address: Address
+    peer: NodeId
+    seen_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """Everything; the default is a node that has never run."""
+
+    sequence: int = 0
+    records: tuple[StoredRecord, ...] = ()
+    collections: tuple[StoredCollection, ...] = ()
+    shards: tuple[StoredShard, ...] = ()
+    peers: tuple[StoredPeer, ...] = ()

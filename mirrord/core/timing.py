@@ -1,0 +1,116 @@
+"""The time constants of the protocol, as one frozen profile.
+
+Every node of a network must run the same profile, because each computes the same windows from it.
+``WAN`` is the default; ``LAN`` is for machines that one person runs; ``DEMO`` makes a network that
+loses a node heal within seconds.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class TimingProfile:
+    """Durations in seconds.
+
+    ``gossip_delay_seconds`` is G: the 95th percentile of how old another node's record is when we
+    see it.  ``settle`` and ``window_growth`` follow from it as the placement rule demands.
+    """
+
+    name: str
+    gossip_period_seconds: float
+    """One anti-entropy exchange with a random peer this often, jittered by a fifth."""
+    gossip_delay_seconds: float
+    tick_seconds: float
+    """How often the planner looks."""
+    refresh_seconds: float
+    """A node announces itself at least this often."""
+    publish_gap_seconds: float
+    """Two announcements of one node are at least this far apart, claims excepted."""
+    lifetime_seconds: float
+    """``expires_at - issued_at`` of an announcement."""
+    alive_seconds: float
+    """Silent for longer: away."""
+    presence_full_seconds: float
+    """A node's copies count whole until it has been silent for this long, ..."""
+    presence_zero_seconds: float
+    """... and not at all from here on: gone."""
+    window_growth_seconds: float
+    """T_w: the rank window grows by its own width every so often."""
+    lease_max_seconds: float
+    claim_stall_seconds: float
+    """A claim without one percent of progress for this long no longer counts."""
+    claim_silence_seconds: float
+    """A claim whose owner has been silent for this long no longer counts."""
+    ban_seconds: float
+    """A failed claim bars the node itself from that shard for this long, doubling each time."""
+    dial_retry_seconds: float
+    """The first wait after a failed dial; doubles up to sixty times this."""
+
+    @property
+    def settle_seconds(self) -> float:
+        """Wait this long after a claim: the p95 delay plus a tick, or half the network collides."""
+        return self.gossip_delay_seconds + self.tick_seconds
+
+
+HOUR: Final = 3_600.0
+DAY: Final = 24 * HOUR
+
+WAN: Final = TimingProfile(
+    name="wan",
+    gossip_period_seconds=60,
+    gossip_delay_seconds=420,  # 99.9 % of 10,000 nodes within 7 periods
+    tick_seconds=300,
+    refresh_seconds=HOUR,
+    publish_gap_seconds=60,
+    lifetime_seconds=15 * DAY,
+    alive_seconds=3 * HOUR,
+    presence_full_seconds=72 * HOUR,
+    presence_zero_seconds=14 * DAY,
+    window_growth_seconds=4 * HOUR,
+    lease_max_seconds=7 * DAY,
+    claim_stall_seconds=DAY,
+    claim_silence_seconds=6 * HOUR,
+    ban_seconds=DAY,
+    dial_retry_seconds=60,
+)
+
+LAN: Final = TimingProfile(
+    name="lan",
+    gossip_period_seconds=10,
+    gossip_delay_seconds=30,
+    tick_seconds=10,
+    refresh_seconds=120,
+    publish_gap_seconds=5,
+    lifetime_seconds=2 * DAY,
+    alive_seconds=360,
+    presence_full_seconds=2 * HOUR,
+    presence_zero_seconds=DAY,
+    window_growth_seconds=120,
+    lease_max_seconds=DAY,
+    claim_stall_seconds=2 * HOUR,
+    claim_silence_seconds=900,
+    ban_seconds=HOUR,
+    dial_retry_seconds=5,
+)
+
+DEMO: Final = TimingProfile(
+    name="demo",
+    gossip_period_seconds=1,
+    gossip_delay_seconds=1,
+    tick_seconds=0.5,
+    refresh_seconds=2,
+    publish_gap_seconds=0.25,
+    lifetime_seconds=60,
+    alive_seconds=5,
+    presence_full_seconds=6,
+    presence_zero_seconds=8,
+    window_growth_seconds=4,
+    lease_max_seconds=60,
+    claim_stall_seconds=15,
+    claim_silence_seconds=6,
+    ban_seconds=5,
+    dial_retry_seconds=1,
+)
+
+PROFILES: Final = {profile.name: profile for profile in (WAN, LAN, DEMO)}

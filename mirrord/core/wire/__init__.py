@@ -1,0 +1,1 @@
+"""What peers say: messages, their bytes, and frames."""
