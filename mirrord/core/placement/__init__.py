@@ -1,0 +1,1 @@
+"""Who should hold what: each node alone, from the same records, without a coordinator."""

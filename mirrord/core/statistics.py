@@ -1,0 +1,170 @@
+"""What a node knows, as one immutable snapshot for people and for Prometheus.
+
+``Node.statistics(now)`` makes it; the control interface and the metrics read it in other tasks and
+threads.  Nothing here is ever an input to a decision.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from mirrord.core.errors import RejectReason
+from mirrord.core.placement.bands import Band
+from mirrord.core.records.ids import Address, CollectionId, NodeId, ShardIndex
+
+
+class Liveness(StrEnum):
+    """This node's own opinion of a peer, from the age of the peer's announcement."""
+
+    ALIVE = "alive"
+    AWAY = "away"
+    GONE = "gone"
+
+
+class ShardRole(StrEnum):
+    """What a shard is to this node."""
+
+    NONE = "none"
+    CLAIMED = "claimed"
+    FETCHING = "fetching"
+    CHECKING = "checking"
+    HELD = "held"
+    RELEASING = "releasing"
+
+
+@dataclass(frozen=True, slots=True)
+class ShardStatus:
+    """One shard as this node sees the network.
+
+    ``replicas`` counts the copies on nodes that are present, our own included; ``claims`` the valid
+    claims, our own included; ``percent`` is our own fetch.  ``reason`` is the plan in a sentence.
+    """
+
+    index: ShardIndex
+    name: str
+    bytes: int
+    band: Band
+    demand_ppb: int
+    rights: str
+    replicas: int
+    target: int
+    claims: int
+    withdrawn_reason: str
+    role: ShardRole
+    percent: int
+    verified_at: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class BandCoverage:
+    """The shards of one band by replica count: ``by_replicas[k]`` have k copies, the last k or more."""
+
+    band: Band
+    shards: int
+    bytes: int
+    demand_ppb: int
+    by_replicas: tuple[int, ...]
+    target_met: int
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """How safe a collection is, withdrawn shards left out.
+
+    The three shares are indexed by k = 1, 2, 3 (``[0]`` is k = 1) and end with the target itself:
+    the part of all demand, items or bytes whose shards have at least that many replicas, 0 to 1.
+    """
+
+    shards: int
+    bands: tuple[BandCoverage, ...]
+    min_replicas: int
+    max_replicas: int
+    below_target: int
+    bytes_below_target: int
+    demand_covered: tuple[float, float, float, float]
+    items_covered: tuple[float, float, float, float]
+    bytes_covered: tuple[float, float, float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class CollectionStatistics:
+    """One joined collection.  ``manifest_version`` is 0 until its manifest has arrived."""
+
+    collection: CollectionId
+    name: str
+    manifest_version: int
+    parting: bool
+    bytes: int
+    held_bytes: int
+    holders: int
+    records: int
+    shards: tuple[ShardStatus, ...]
+    coverage: Coverage
+
+
+@dataclass(frozen=True, slots=True)
+class PeerStatistics:
+    """Another node.  ``silent_seconds`` is the age of its announcement by our clock."""
+
+    node: NodeId
+    liveness: Liveness
+    silent_seconds: float
+    connected: bool
+    addresses: tuple[Address, ...]
+    pledge_bytes: int
+    free_bytes: int
+    holdings: int
+    claims: int
+    operator: str
+    agent: str
+
+
+@dataclass(frozen=True, slots=True)
+class Counters:
+    """What has happened since the start of the process; only ever grows."""
+
+    claims_made: int = 0
+    claims_won: int = 0
+    claims_yielded: int = 0
+    fetches_finished: int = 0
+    fetches_failed: int = 0
+    holdings_failed: int = 0
+    announcements_published: int = 0
+    records_accepted: int = 0
+    records_rejected: Mapping[RejectReason, int] | None = None
+    gossip_rounds: int = 0
+    sessions_opened: int = 0
+    sessions_ended_at_fault: int = 0
+    dials_failed: int = 0
+    blobs_fetched: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class NodeStatistics:
+    """This node itself.  ``used_bytes`` is holdings and fetches together, never above the pledge."""
+
+    node: NodeId
+    sequence: int
+    pledge_bytes: int
+    used_bytes: int
+    disk_free_bytes: int
+    fetching_paused: str
+    stopping: bool
+    coordination: tuple[Address, ...]
+    bittorrent: tuple[Address, ...]
+    sessions: int
+    nodes_alive: int
+    nodes_away: int
+    nodes_gone: int
+
+
+@dataclass(frozen=True, slots=True)
+class Statistics:
+    """Everything, at one moment (unix seconds)."""
+
+    at: float
+    node: NodeStatistics
+    peers: tuple[PeerStatistics, ...]
+    collections: tuple[CollectionStatistics, ...]
+    counters: Counters
