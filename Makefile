@@ -1,0 +1,2 @@
+proto:
+	.venv/bin/python proto/generate.py
