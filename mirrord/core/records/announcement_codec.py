@@ -1,0 +1,141 @@
+"""The announcement's part of the codec: a node's whole public state to protobuf and back."""
+
+import ipaddress
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+from typing import Final
+
+from mirrord.core import limits
+from mirrord.core.errors import RecordError, RejectReason
+from mirrord.core.records import records_pb2 as pb
+from mirrord.core.records.bounds import bounded, exact, text, whole
+from mirrord.core.records.ids import KEY_BYTES, Address, CollectionId, ShardIndex
+from mirrord.core.records.kinds import Announcement, Claim, CollectionState, Release
+from mirrord.core.records.shardset import ShardSet
+
+_ASN_MAX: Final = 2**32 - 1
+
+
+def announcement_to(announcement: Announcement) -> pb.Announcement:
+    """Return the protobuf form."""
+    return pb.Announcement(
+        sequence=announcement.sequence,
+        issued_at=announcement.issued_at,
+        expires_at=announcement.expires_at,
+        coordination=[_endpoint_to(address) for address in announcement.coordination],
+        bittorrent=[_endpoint_to(address) for address in announcement.bittorrent],
+        pledge_bytes=announcement.pledge_bytes,
+        free_bytes=announcement.free_bytes,
+        down_bytes_per_second=announcement.down_bytes_per_second,
+        up_bytes_per_second=announcement.up_bytes_per_second,
+        operator=announcement.operator,
+        country=announcement.country,
+        asn=announcement.asn,
+        agent=announcement.agent,
+        collections=[_state_to(state) for state in announcement.collections],
+    )
+
+
+def announcement_from(message: pb.Announcement) -> Announcement:
+    """Check every bound and return the value, or raise :class:`RecordError`."""
+    issued_at = whole(message.issued_at, "issued_at")
+    longest = issued_at + limits.LIFETIME_MAX_SECONDS
+    bounded(len(message.collections), limits.HELLO_COLLECTIONS_MAX, "collections")
+    collections = tuple(_state_from(state) for state in message.collections)
+    _ascending([state.collection for state in collections], "collections")
+    return Announcement(
+        sequence=whole(message.sequence, "sequence", low=1),
+        issued_at=issued_at,
+        expires_at=whole(message.expires_at, "expires_at", low=issued_at + 1, high=longest),
+        coordination=_endpoints_from(message.coordination),
+        bittorrent=_endpoints_from(message.bittorrent),
+        pledge_bytes=whole(message.pledge_bytes, "pledge_bytes"),
+        free_bytes=whole(message.free_bytes, "free_bytes"),
+        down_bytes_per_second=whole(message.down_bytes_per_second, "down_bytes_per_second"),
+        up_bytes_per_second=whole(message.up_bytes_per_second, "up_bytes_per_second"),
+        operator=text(message.operator, limits.LABEL_MAX_BYTES, "operator"),
+        country=text(message.country, limits.LABEL_MAX_BYTES, "country"),
+        asn=whole(message.asn, "asn", high=_ASN_MAX),
+        agent=text(message.agent, limits.LABEL_MAX_BYTES, "agent"),
+        collections=collections,
+    )
+
+
+def _state_to(state: CollectionState) -> pb.CollectionState:
+    return pb.CollectionState(
+        collection=state.collection,
+        manifest_version=state.manifest_version,
+        holdings=state.holdings.encode(),
+        claims=[
+            pb.Claim(
+                shard=claim.shard,
+                claimed_at=claim.claimed_at,
+                expires_at=claim.expires_at,
+                fetching=claim.fetching,
+                percent=claim.percent,
+            )
+            for claim in state.claims
+        ],
+        releases=[pb.Release(shard=release.shard, announced_at=release.announced_at) for release in state.releases],
+        parting=state.parting,
+    )
+
+
+def _state_from(message: pb.CollectionState) -> CollectionState:
+    bounded(len(message.claims), limits.CLAIMS_MAX, "claims")
+    bounded(len(message.releases), limits.RELEASES_MAX, "releases")
+    claims = tuple(_claim_from(claim) for claim in message.claims)
+    releases = tuple(
+        Release(_shard_index(release.shard), whole(release.announced_at, "announced_at"))
+        for release in message.releases
+    )
+    _ascending([claim.shard for claim in claims], "claims")
+    _ascending([release.shard for release in releases], "releases")
+    return CollectionState(
+        collection=CollectionId(exact(message.collection, KEY_BYTES, "collection")),
+        manifest_version=whole(message.manifest_version, "manifest_version"),
+        holdings=ShardSet.decode(message.holdings),
+        claims=claims,
+        releases=releases,
+        parting=message.parting,
+    )
+
+
+def _claim_from(message: pb.Claim) -> Claim:
+    claimed_at = whole(message.claimed_at, "claimed_at")
+    longest = claimed_at + limits.LIFETIME_MAX_SECONDS
+    return Claim(
+        shard=_shard_index(message.shard),
+        claimed_at=claimed_at,
+        expires_at=whole(message.expires_at, "expires_at", low=claimed_at, high=longest),
+        fetching=message.fetching,
+        percent=whole(message.percent, "percent", high=100),
+    )
+
+
+def _shard_index(value: int) -> ShardIndex:
+    return ShardIndex(whole(value, "shard", high=limits.SHARDS_MAX - 1))
+
+
+def _endpoint_to(address: Address) -> pb.Endpoint:
+    return pb.Endpoint(ip=ipaddress.ip_address(address.host).packed, port=address.port)
+
+
+def _endpoints_from(messages: Sequence[pb.Endpoint]) -> tuple[Address, ...]:
+    bounded(len(messages), limits.ADDRESSES_MAX, "addresses")
+    return tuple(_endpoint_from(message) for message in messages)
+
+
+def _endpoint_from(message: pb.Endpoint) -> Address:
+    if len(message.ip) not in (4, 16):
+        raise RecordError(RejectReason.MALFORMED, f"an IP address of {len(message.ip)} bytes")
+    ip = ipaddress.ip_address(message.ip)
+    if ip.is_unspecified or ip.is_multicast:
+        raise RecordError(RejectReason.MALFORMED, f"nobody listens at {ip}")
+    return Address(str(ip), whole(message.port, "port", low=1, high=65_535))
+
+
+def _ascending(values: Iterable[bytes] | Iterable[int], what: str) -> None:
+    listed = list(values)
+    if any(not a < b for a, b in pairwise(listed)):  # type: ignore[operator]
+        raise RecordError(RejectReason.MALFORMED, f"{what} are not in ascending order, each once")
