@@ -67,6 +67,7 @@ class CollectionLeft:
     """The operator leaves a collection; its holdings stop counting at once."""
 
     collection: CollectionId
+    delete_files: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,16 +9,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from mirrord.core.errors import RejectReason
+from mirrord.core.gossip.liveness import Liveness as Liveness
 from mirrord.core.placement.bands import Band
 from mirrord.core.records.ids import Address, CollectionId, NodeId, ShardIndex
-
-
-class Liveness(StrEnum):
-    """This node's own opinion of a peer, from the age of the peer's announcement."""
-
-    ALIVE = "alive"
-    AWAY = "away"
-    GONE = "gone"
 
 
 class ShardRole(StrEnum):

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from mirrord.core.effects import ShardState
-from mirrord.core.records.ids import Address, CollectionId, NodeId, ShardKey
+from mirrord.core.records.ids import Address, CollectionId, NodeId, Sha256, ShardKey
 from mirrord.core.records.recordset import RecordKey
 
 
@@ -52,3 +52,4 @@ class Stored:
     collections: tuple[StoredCollection, ...] = ()
     shards: tuple[StoredShard, ...] = ()
     peers: tuple[StoredPeer, ...] = ()
+    blobs: frozenset[Sha256] = frozenset()

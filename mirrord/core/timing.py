@@ -29,6 +29,8 @@ class TimingProfile:
     """Two announcements of one node are at least this far apart, claims excepted."""
     lifetime_seconds: float
     """``expires_at - issued_at`` of an announcement."""
+    dead_band_seconds: float
+    """A record is offered until this long before it expires: twice the clock skew that we allow."""
     alive_seconds: float
     """Silent for longer: away."""
     presence_full_seconds: float
@@ -64,6 +66,7 @@ WAN: Final = TimingProfile(
     refresh_seconds=HOUR,
     publish_gap_seconds=60,
     lifetime_seconds=15 * DAY,
+    dead_band_seconds=1_200,
     alive_seconds=3 * HOUR,
     presence_full_seconds=72 * HOUR,
     presence_zero_seconds=14 * DAY,
@@ -83,6 +86,7 @@ LAN: Final = TimingProfile(
     refresh_seconds=120,
     publish_gap_seconds=5,
     lifetime_seconds=2 * DAY,
+    dead_band_seconds=1_200,
     alive_seconds=360,
     presence_full_seconds=2 * HOUR,
     presence_zero_seconds=DAY,
@@ -102,9 +106,10 @@ DEMO: Final = TimingProfile(
     refresh_seconds=2,
     publish_gap_seconds=0.25,
     lifetime_seconds=60,
-    alive_seconds=5,
-    presence_full_seconds=6,
-    presence_zero_seconds=8,
+    dead_band_seconds=5,
+    alive_seconds=6,
+    presence_full_seconds=8,
+    presence_zero_seconds=10,
     window_growth_seconds=4,
     lease_max_seconds=60,
     claim_stall_seconds=15,

@@ -92,6 +92,7 @@ class RecordSet:
         self._records: dict[RecordKey, Record] = {}
         self._highest: dict[RecordKey, int] = {}
         self._retired: set[RecordKey] = set()
+        self._envelopes: set[bytes] = set()
         self._joined: set[CollectionId] = set()
         self.equivocators: set[NodeId] = set()
 
@@ -113,8 +114,12 @@ class RecordSet:
         if not envelope:
             return None
         record = open_record(envelope)
-        self._records[record.key] = record
+        self._put(record)
         return record
+
+    def is_known(self, envelope: bytes) -> bool:
+        """Whether this very envelope is held: the cheap answer to most of what is pushed."""
+        return envelope in self._envelopes
 
     def admit(self, envelope: bytes, now: Instant) -> tuple[Record, Record | None]:
         """Judge a stranger's envelope; return the record and the one it replaced.
@@ -124,10 +129,17 @@ class RecordSet:
         record = open_record(envelope)
         self._judge(record, now)
         older = self._records.get(record.key)
+        self._put(record)
+        return record, older
+
+    def _put(self, record: Record) -> None:
+        older = self._records.get(record.key)
+        if older is not None:
+            self._envelopes.discard(older.envelope)
         self._records[record.key] = record
+        self._envelopes.add(record.envelope)
         self._highest[record.key] = record.sequence
         self._retired.discard(record.key)
-        return record, older
 
     def _judge(self, record: Record, now: Instant) -> None:
         held = self._records.get(record.key)
@@ -165,6 +177,7 @@ class RecordSet:
 
     def _drop(self, record: Record) -> None:
         del self._records[record.key]
+        self._envelopes.discard(record.envelope)
         self._retired.discard(record.key)
 
     def get(self, key: RecordKey) -> Record | None:

@@ -1,0 +1,1 @@
+"""How records spread: sessions, anti-entropy, blobs, and whom to call next."""

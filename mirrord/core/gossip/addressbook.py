@@ -1,0 +1,89 @@
+"""Whom to call next: addresses that we were told, with what became of them.
+
+An address comes from the operator's bootstrap list, from an earlier run, or from an announcement.
+Failed dials double the wait up to an hour's worth; a success resets it.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Final
+
+from mirrord.core import limits
+from mirrord.core.clock import Instant
+from mirrord.core.records.ids import Address, NodeId
+from mirrord.core.timing import TimingProfile
+
+_DOUBLINGS_MAX: Final = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """One address.  ``node`` is known once it answered, or where its owner announced it."""
+
+    address: Address
+    node: NodeId | None
+    pinned: bool
+    failures: int = 0
+    next_dial_at: float = 0.0
+    dialling: bool = False
+
+
+class AddressBook:
+    """A bounded set of contacts; pinned ones (bootstrap) are never thrown out."""
+
+    def __init__(self, timing: TimingProfile) -> None:
+        self._timing = timing
+        self._contacts: dict[Address, Contact] = {}
+
+    def learn(self, address: Address, node: NodeId | None = None, pinned: bool = False) -> None:
+        """Remember an address; what is known of it stays."""
+        known = self._contacts.get(address)
+        if known is None:
+            if len(self._contacts) >= limits.ADDRESS_BOOK_MAX and not self._make_room():
+                return
+            self._contacts[address] = Contact(address, node, pinned)
+        else:
+            self._contacts[address] = replace(known, node=node or known.node, pinned=known.pinned or pinned)
+
+    def _make_room(self) -> bool:
+        worst = max((c for c in self._contacts.values() if not c.pinned), key=lambda c: c.failures, default=None)
+        if worst is not None:
+            del self._contacts[worst.address]
+        return worst is not None
+
+    def choose(self, now: Instant, dice: float, avoid: frozenset[NodeId]) -> Address | None:
+        """Pick a random contact that is due, leaving out nodes in ``avoid`` (connected, or ourselves)."""
+        due = [
+            contact.address
+            for contact in self._contacts.values()
+            if not contact.dialling and contact.node not in avoid and contact.next_dial_at <= now.monotonic_seconds
+        ]
+        return due[int(dice * len(due))] if due else None
+
+    def dialling(self) -> int:
+        """Return how many dials are under way."""
+        return sum(contact.dialling for contact in self._contacts.values())
+
+    def dialled(self, address: Address) -> None:
+        """A dial was asked for."""
+        self._update(address, dialling=True)
+
+    def answered(self, address: Address, node: NodeId) -> None:
+        """A node proved its key there."""
+        self._update(address, node=node, dialling=False, failures=0, next_dial_at=0.0)
+
+    def failed(self, address: Address, now: Instant) -> None:
+        """Nobody useful answered; wait longer each time."""
+        contact = self._contacts.get(address)
+        if contact is not None:
+            wait = self._timing.dial_retry_seconds * 2 ** min(contact.failures, _DOUBLINGS_MAX)
+            self._update(
+                address,
+                dialling=False,
+                failures=contact.failures + 1,
+                next_dial_at=now.monotonic_seconds + wait,
+            )
+
+    def _update(self, address: Address, **changes: object) -> None:
+        contact = self._contacts.get(address)
+        if contact is not None:
+            self._contacts[address] = replace(contact, **changes)  # type: ignore[arg-type]

@@ -1,0 +1,100 @@
+"""The open sessions: who is at the other end, and which collections we share.
+
+Two nodes that dial each other at the same moment keep the session that the lower node id dialled;
+a second session dialled by the same side replaces the first, which a crash may have left behind.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from mirrord.core import limits
+from mirrord.core.clock import Instant
+from mirrord.core.records.ids import Address, CollectionId, NodeId, SessionId
+from mirrord.core.wire.messages import PROTOCOL_VERSION, Goodbye, GoodbyeCode, Hello
+
+VERSION_MIN: Final = PROTOCOL_VERSION
+VERSION_MAX: Final = PROTOCOL_VERSION
+
+
+@dataclass(slots=True)
+class Session:
+    """One session.  ``shared`` is empty until the peer's Hello has come."""
+
+    session: SessionId
+    peer: NodeId
+    dialled: Address | None
+    opened_at: float
+    greeted: bool = False
+    shared: tuple[CollectionId, ...] = ()
+
+
+class Sessions:
+    """The table of open sessions."""
+
+    def __init__(self, own: NodeId) -> None:
+        self._own = own
+        self._sessions: dict[SessionId, Session] = {}
+
+    def __len__(self) -> int:
+        return len(self._sessions)
+
+    def get(self, session: SessionId) -> Session | None:
+        """Return a session that is open."""
+        return self._sessions.get(session)
+
+    def opened(
+        self, session: SessionId, peer: NodeId, dialled: Address | None, now: Instant
+    ) -> tuple[Session, Session | None]:
+        """Enter a new session; return it and the one of the two that must go where there are two now."""
+        new = Session(session, peer, dialled, now.monotonic_seconds)
+        twin = next((s for s in self._sessions.values() if s.peer == peer), None)
+        self._sessions[session] = new
+        if twin is None:
+            return new, None
+        return new, (new if self._outranks(twin, new) else twin)
+
+    def _outranks(self, old: Session, new: Session) -> bool:
+        if (old.dialled is None) == (new.dialled is None):
+            return False  # dialled by the same side: the newer one is alive for certain
+        dialler_of_old = self._own if old.dialled is not None else old.peer
+        return dialler_of_old == min(self._own, old.peer)
+
+    def closed(self, session: SessionId) -> Session | None:
+        """Take a session out."""
+        return self._sessions.pop(session, None)
+
+    def greeted(self) -> list[Session]:
+        """Return the sessions that have exchanged Hellos, oldest first."""
+        return [s for s in self._sessions.values() if s.greeted]
+
+    def sharing(self, collection: CollectionId) -> list[Session]:
+        """Return the greeted sessions whose peer joined ``collection`` too."""
+        return [s for s in self._sessions.values() if s.greeted and collection in s.shared]
+
+    def peers(self) -> frozenset[NodeId]:
+        """Return everybody at the other end of a session."""
+        return frozenset(s.peer for s in self._sessions.values())
+
+    def silent(self, now: Instant) -> list[Session]:
+        """Return the sessions whose peer has not said Hello in time."""
+        latest = now.monotonic_seconds - limits.HANDSHAKE_TIMEOUT_SECONDS
+        return [s for s in self._sessions.values() if not s.greeted and s.opened_at < latest]
+
+
+def judge_hello(hello: Hello, joined: frozenset[CollectionId]) -> Goodbye | tuple[CollectionId, ...]:
+    """Return the collections that we share with a peer, or why we must part."""
+    if hello.version_max < VERSION_MIN or hello.version_min > VERSION_MAX:
+        older = "you" if hello.version_max < VERSION_MIN else "we"
+        return Goodbye(
+            GoodbyeCode.VERSION,
+            f"we speak protocol version {_span(VERSION_MIN, VERSION_MAX)}, you speak "
+            f"{_span(hello.version_min, hello.version_max)}: {older} must upgrade mirrord",
+        )
+    shared = tuple(collection for collection in hello.collections if collection in joined)
+    if not shared:
+        return Goodbye(GoodbyeCode.NOTHING_SHARED, "we joined no collection in common")
+    return shared
+
+
+def _span(low: int, high: int) -> str:
+    return str(low) if low == high else f"{low} to {high}"
