@@ -72,10 +72,11 @@ class CollectionLeft:
 
 @dataclass(frozen=True, slots=True)
 class ManifestImported:
-    """The operator gave us a manifest head; its body and .torrents are stored already."""
+    """The operator gave us a manifest head; its body and .torrents (``blobs``) are stored already."""
 
     envelope: bytes
     body: ManifestBody
+    blobs: tuple[Sha256, ...]
 
 
 @dataclass(frozen=True, slots=True)

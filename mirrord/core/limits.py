@@ -127,3 +127,48 @@ EVENT_QUEUE_MAX: Final = 1_024
 
 REASON_MAX_BYTES: Final = 256
 """The text of a goodbye."""
+
+# --- net ---
+
+SESSION_QUEUE_MAX_BYTES: Final = 16 * MIB
+"""Bytes waiting for one slow peer: the answer to the longest request for records (8,192 of 1 KB), twice."""
+
+QUEUES_MAX_BYTES: Final = 64 * MIB
+"""Bytes waiting for all peers together; past it no session may hold more than one frame's worth."""
+
+FRAME_RECEIVE_SECONDS: Final = 60.0
+"""A frame that has begun is whole within this: twice what its sender waits, or the peer is dribbling."""
+
+GOODBYE_SECONDS: Final = 1.5
+"""From the wish to close a session to its closed socket: flush, goodbye, and the peer's own close."""
+
+NETWORK_STOP_SECONDS: Final = 2.0
+"""From the stop of the network to its end, all goodbyes included; the service has 10 s in all."""
+
+SESSIONS_DIALLED_RESERVE: Final = 16
+"""Of SESSIONS_MAX, how many only we ourselves may open: strangers cannot cut us off by calling."""
+
+SESSIONS_PER_NETWORK_MAX: Final = 8
+"""Sessions accepted from one /24 (IPv4) or /64 (IPv6) of the public internet."""
+
+HANDSHAKES_MAX: Final = 64
+"""Accepted connections that are not sessions yet, at 30 kB each; past it the oldest of the most
+crowded network makes room.  Precedent: Bitcoin evicts from the most crowded network group."""
+
+HANDSHAKES_PER_SECOND: Final = 50
+"""TLS handshakes begun for strangers, at 1 ms each: 5 % of a core."""
+
+HANDSHAKES_BURST: Final = 100
+"""Handshakes that may come at once after a quiet time."""
+
+NETWORK_HANDSHAKES_PER_SECOND: Final = 1
+"""Connections accepted from one /24 or /64 of the public internet."""
+
+NETWORK_HANDSHAKES_BURST: Final = 32
+"""Connections that one such network may open at once after a quiet time."""
+
+NETWORKS_TRACKED_MAX: Final = 4_096
+"""Networks whose rate is remembered; the one that was quiet longest is forgotten first."""
+
+ACCEPT_RETRY_SECONDS: Final = 0.1
+"""The wait after accept() ran out of descriptors or memory.  Precedent: trio.serve_listeners."""

@@ -35,14 +35,17 @@ class AddressBook:
         self._contacts: dict[Address, Contact] = {}
 
     def learn(self, address: Address, node: NodeId | None = None, pinned: bool = False) -> None:
-        """Remember an address; what is known of it stays."""
+        """Remember an address; what is known of it stays.  A pinned one is due at once."""
         known = self._contacts.get(address)
         if known is None:
             if len(self._contacts) >= limits.ADDRESS_BOOK_MAX and not self._make_room():
                 return
             self._contacts[address] = Contact(address, node, pinned)
         else:
-            self._contacts[address] = replace(known, node=node or known.node, pinned=known.pinned or pinned)
+            due = 0.0 if pinned else known.next_dial_at
+            self._contacts[address] = replace(
+                known, node=node or known.node, pinned=known.pinned or pinned, next_dial_at=due
+            )
 
     def _make_room(self) -> bool:
         worst = max((c for c in self._contacts.values() if not c.pinned), key=lambda c: c.failures, default=None)

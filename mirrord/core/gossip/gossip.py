@@ -10,7 +10,16 @@ from typing import Final
 
 from mirrord.core import limits
 from mirrord.core.clock import Instant
-from mirrord.core.effects import CloseSession, Dial, Effect, ForgetRecord, PersistPeer, PersistRecord, SendMessage
+from mirrord.core.effects import (
+    CloseSession,
+    Dial,
+    Effect,
+    ForgetRecord,
+    PersistPeer,
+    PersistRecord,
+    ReadBlob,
+    SendMessage,
+)
 from mirrord.core.errors import RecordError, RejectReason, RemoteProtocolError
 from mirrord.core.events import DialFailed, SessionClosed, SessionOpened
 from mirrord.core.gossip import reconcile
@@ -151,7 +160,7 @@ class Gossip:
                 if session.dialled is not None and message.code is not m.GoodbyeCode.DUPLICATE:
                     self.book.failed(session.dialled, now)
             case m.BlobRequest():
-                raise AssertionError("the node itself serves blobs")
+                out.append(ReadBlob(session.session, message.sha256, message.offset))
 
     def _greeted(self, session: Session, hello: m.Hello, now: Instant, out: list[Effect]) -> None:
         verdict = judge_hello(hello, frozenset(self.fingerprints))
