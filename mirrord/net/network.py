@@ -1,0 +1,288 @@
+"""The network of one node: its listeners, its dials, its sessions.
+
+Two nurseries.  The *doors* (accepting, handshakes, dials) close at once when the network is
+cancelled.  The *rooms* (sessions) are shielded from that, so that every session can still say
+goodbye; then they are cut off.
+
+Each ``SessionOpened`` is followed by exactly one ``SessionClosed``, and all ``MessageReceived`` of
+the session lie between them.  Only a stop may cut that short, where nobody takes the events any
+more.
+"""
+
+import itertools
+from collections import Counter
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final, assert_never
+
+import trio
+
+from mirrord.core import limits
+from mirrord.core.effects import CloseSession, Dial, SendMessage
+from mirrord.core.errors import LocalProtocolError
+from mirrord.core.events import DialFailed, SessionClosed, SessionOpened
+from mirrord.core.records.ids import Address, NodeId, SessionId
+from mirrord.core.wire.messages import GoodbyeCode
+from mirrord.net.endpoints import ConnectError, accept_forever, address_of, connect, open_listeners, peer_host
+from mirrord.net.gate import Gate, NetworkName, Place, network_of
+from mirrord.net.handshake import HandshakeError, HandshakeFailure, SecureStream, identify, secure
+from mirrord.net.meter import MeteredStream, Traffic
+from mirrord.net.outbox import Queued
+from mirrord.net.session import Emit, Session, refuse
+from mirrord.net.settings import NetworkSettings
+from mirrord.net.statistics import NetworkStatistics
+from mirrord.net.tls import client_context, node_id_from_seed, server_context
+
+
+@dataclass(frozen=True, slots=True)
+class _Room:
+    """An open session and where it came from; ``dialled`` is None where the peer called us."""
+
+    session: Session
+    stream: SecureStream
+    dialled: Address | None
+    network: NetworkName | None
+
+
+class Network:
+    """Carries out the network effects of one node and emits the events that answer them.
+
+    ``seed`` is the node's private key.  ``emit`` puts an event on the node's queue and may wait:
+    that slows the peers down, as it should; it must not raise.
+    """
+
+    def __init__(self, settings: NetworkSettings, seed: bytes, emit: Emit) -> None:
+        self.node_id: Final = node_id_from_seed(seed)
+        self.listening: tuple[Address, ...] = ()
+        self._settings = settings
+        self._emit = emit
+        self._server_context = server_context(seed)
+        self._client_context = client_context(seed)
+        self._gate = Gate()
+        self._rooms: dict[SessionId, _Room] = {}
+        self._session_numbers = itertools.count(1)
+        self._opened_total = 0
+        self._dials = 0
+        self._failures: Counter[HandshakeFailure] = Counter()
+        self._accept_failures = 0
+        self._traffic = Traffic()
+        self._queued = Queued()
+        self._door_nursery: trio.Nursery | None = None
+        self._room_nursery: trio.Nursery | None = None
+
+    async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Listen, and keep the sessions until cancelled; then part within ``NETWORK_STOP_SECONDS``.
+
+        Call it once, with ``nursery.start``: after that ``listening`` is set and effects are
+        welcome.  Raises :class:`ConfigError` or :class:`ShellError` where an address does not work.
+        """
+        listeners = await open_listeners(self._settings.listen)
+        self.listening = tuple(address_of(listener) for listener in listeners)
+        rooms_scope = trio.CancelScope(shield=True)
+        parting = trio.Event()
+        async with trio.open_nursery() as keeper:
+            rooms_ready = trio.Event()
+            keeper.start_soon(self._keep_rooms, rooms_scope, rooms_ready, parting)
+            try:
+                await rooms_ready.wait()
+                await self._keep_doors(listeners, task_status)
+            finally:
+                for listener in listeners:
+                    listener.socket.close()
+                for room in list(self._rooms.values()):
+                    room.session.close(GoodbyeCode.STOPPING, "the node stops")
+                rooms_scope.deadline = trio.current_time() + limits.NETWORK_STOP_SECONDS
+                parting.set()
+
+    async def _keep_doors(self, listeners: list[trio.SocketListener], task_status: trio.TaskStatus[None]) -> None:
+        async with trio.open_nursery() as doors:
+            self._door_nursery = doors
+            for listener in listeners:
+                doors.start_soon(accept_forever, listener, self._knocked, self._exhausted)
+            task_status.started()
+            try:
+                await trio.sleep_forever()
+            finally:
+                self._door_nursery = None  # before the nursery closes, which would refuse new tasks
+
+    async def _keep_rooms(self, scope: trio.CancelScope, ready: trio.Event, parting: trio.Event) -> None:
+        """Keep the sessions until ``parting``, and then until the last one has gone or ``scope`` ends."""
+        with scope:
+            async with trio.open_nursery() as rooms:
+                self._room_nursery = rooms
+                ready.set()
+                await parting.wait()
+
+    def carry_out(self, effect: Dial | SendMessage | CloseSession) -> None:
+        """Start carrying out an effect; never waits.  What comes of it comes as an event."""
+        match effect:
+            case Dial(address):
+                # No doors: we are stopping, and nobody waits for the answer.
+                if self._door_nursery is not None:
+                    self._door_nursery.start_soon(self._dial, address, self._may_dial())
+            case SendMessage(session, message):
+                # Where the session is gone, its SessionClosed is on its way to the node, which asked
+                # for this before it could know.
+                if room := self._rooms.get(session):
+                    room.session.send(message)
+            case CloseSession(session, code, reason):
+                if room := self._rooms.get(session):
+                    room.session.close(code, reason)
+            case _:
+                assert_never(effect)
+
+    def statistics(self) -> NetworkStatistics:
+        """Return a snapshot for people."""
+        return NetworkStatistics(
+            sessions_open=len(self._rooms),
+            sessions_accepted=self._accepted(),
+            sessions_opened_total=self._opened_total,
+            handshakes_pending=len(self._gate),
+            handshakes_failed=MappingProxyType({reason: self._failures[reason] for reason in HandshakeFailure}),
+            dials_pending=self._dials,
+            accept_failures=self._accept_failures,
+            queued_bytes=self._queued.size_bytes,
+            received_bytes=self._traffic.received_bytes,
+            sent_bytes=self._traffic.sent_bytes,
+        )
+
+    # --- accepting ---
+
+    def _knocked(self, stream: trio.SocketStream) -> None:
+        """Take a connection that was just accepted; the gate decides before a byte is read."""
+        if self._door_nursery is None:
+            stream.socket.close()  # accepted in the very moment of the stop
+            return
+        host = peer_host(stream)
+        if host is None:
+            self._failures[HandshakeFailure.HUNG_UP] += 1
+            stream.socket.close()
+            return
+        place = self._gate.enter(network_of(host), trio.current_time())
+        if place is None:
+            self._failures[HandshakeFailure.TOO_OFTEN] += 1
+            stream.socket.close()
+            return
+        self._door_nursery.start_soon(self._answer, stream, place)
+
+    def _exhausted(self) -> None:
+        self._accept_failures += 1
+        self._gate.make_room()
+
+    async def _answer(self, stream: trio.SocketStream, place: Place) -> None:
+        transport = MeteredStream(stream, self._traffic)
+        opened = False
+        try:
+            with place.scope:
+                await self._gate.wait_turn()
+                opened = await self._answer_securely(transport, place)
+            if place.scope.cancelled_caught:
+                self._failures[HandshakeFailure.CROWDED_OUT] += 1
+        except HandshakeError as error:
+            self._failures[error.reason] += 1
+        finally:
+            self._gate.leave(place)
+            if not opened:
+                await trio.aclose_forcefully(transport)
+
+    async def _answer_securely(self, transport: MeteredStream, place: Place) -> bool:
+        """Do the handshake and open the session; True where the session owns the stream now."""
+        patience = self._settings.patience
+        stream = await secure(
+            transport, self._server_context, server_side=True, timeout_seconds=patience.handshake_seconds
+        )
+        try:
+            peer = identify(stream)
+            self._refuse_ourselves(peer)
+            self._refuse_surplus(place.network)
+        except HandshakeError as error:
+            overloaded = error.reason is HandshakeFailure.SESSIONS_FULL
+            code = GoodbyeCode.OVERLOADED if overloaded else GoodbyeCode.PROTOCOL
+            if error.reason is not HandshakeFailure.OTHER_PROTOCOL:  # else it would not understand
+                await refuse(stream, code, error.message, patience.goodbye_seconds)
+            raise
+        self._open(stream, peer, dialled=None, network=place.network)
+        return True
+
+    def _refuse_ourselves(self, peer: NodeId) -> None:
+        if peer == self.node_id:
+            raise HandshakeError(HandshakeFailure.OURSELVES, "that is this node itself")
+
+    def _refuse_surplus(self, network: NetworkName | None) -> None:
+        """Keep a reserve for the sessions that we open ourselves, and strangers from one place few."""
+        neighbours = sum(1 for room in self._rooms.values() if network is not None and room.network == network)
+        if neighbours >= limits.SESSIONS_PER_NETWORK_MAX:
+            raise HandshakeError(HandshakeFailure.SESSIONS_FULL, f"{neighbours} sessions from {network} are open")
+        most = limits.SESSIONS_MAX - limits.SESSIONS_DIALLED_RESERVE
+        if self._accepted() >= most or len(self._rooms) >= limits.SESSIONS_MAX:
+            raise HandshakeError(HandshakeFailure.SESSIONS_FULL, f"all {len(self._rooms)} sessions are in use")
+
+    def _accepted(self) -> int:
+        return sum(1 for room in self._rooms.values() if room.dialled is None)
+
+    # --- dialling ---
+
+    def _may_dial(self) -> bool:
+        """Reserve a dial, at the time when it is asked for; False where too many are under way."""
+        if self._dials >= limits.DIALS_MAX:
+            return False
+        self._dials += 1
+        return True
+
+    async def _dial(self, address: Address, reserved: bool) -> None:
+        detail = f"{limits.DIALS_MAX} dials are under way already"
+        if reserved:
+            try:
+                await self._dial_securely(address)
+            except ConnectError as error:
+                detail = error.message
+            except HandshakeError as error:
+                self._failures[error.reason] += 1
+                detail = f"{address}: {error.message}"
+            else:
+                return
+            finally:
+                self._dials -= 1
+        await self._emit(DialFailed(address, detail))
+
+    async def _dial_securely(self, address: Address) -> None:
+        """Dial and open the session, or raise."""
+        deadline = trio.current_time() + self._settings.patience.handshake_seconds
+        source = self._settings.source_address
+        tcp = await connect(address, source, timeout_seconds=deadline - trio.current_time())
+        transport = MeteredStream(tcp, self._traffic)
+        try:
+            left_seconds = max(deadline - trio.current_time(), 0.0)
+            stream = await secure(transport, self._client_context, server_side=False, timeout_seconds=left_seconds)
+            peer = identify(stream)
+            self._refuse_ourselves(peer)
+            if len(self._rooms) >= limits.SESSIONS_MAX:
+                raise HandshakeError(HandshakeFailure.SESSIONS_FULL, f"{len(self._rooms)} sessions are open already")
+        except BaseException:  # cancellation too: until the session owns it, the socket is ours to close
+            await trio.aclose_forcefully(transport)
+            raise
+        self._open(stream, peer, dialled=address, network=None)
+
+    # --- sessions ---
+
+    def _open(self, stream: SecureStream, peer: NodeId, dialled: Address | None, network: NetworkName | None) -> None:
+        """Give a secured stream to a new session; from here on that closes it.  Does not wait."""
+        if self._room_nursery is None:
+            raise LocalProtocolError("a session was opened before the network ran")
+        number = SessionId(next(self._session_numbers))
+        session = Session(number, peer, stream, self._emit, self._queued, self._settings.patience)
+        room = _Room(session, stream, dialled, network)
+        self._rooms[number] = room
+        self._opened_total += 1
+        self._room_nursery.start_soon(self._serve, room)
+
+    async def _serve(self, room: _Room) -> None:
+        session = room.session
+        try:
+            await self._emit(SessionOpened(session.id, session.peer, room.dialled))
+            detail = await session.run()
+        finally:
+            # Gone before SessionClosed is emitted: the node can ask nothing of it any more.
+            del self._rooms[session.id]
+            await trio.aclose_forcefully(room.stream)  # where the stop came before run(); else a no-op
+        await self._emit(SessionClosed(session.id, detail))

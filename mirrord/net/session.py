@@ -1,0 +1,201 @@
+"""One session: frames of one peer to events, and messages for it to frames.
+
+Rules:
+
+- The reader waits for ``emit``, and so the peer waits for us: that is the back-pressure.
+- Nothing that the node asks for waits: messages go to a bounded outbox, and a peer that does not
+  drain it loses the session, alone.
+- The first frame must come soon, a frame that has begun must become whole, and a session without
+  frames ends.
+- A goodbye is the last frame of its direction.  Who sends it closes that direction, then reads and
+  drops what still comes until the peer closes too, so that no reset overtakes the goodbye.
+- Whoever ends it, ``run`` returns once, with a sentence for people, and the socket is closed.
+
+Which messages make sense when is the core's to judge.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+import structlog
+import trio
+
+from mirrord.core.errors import LocalProtocolError, RemoteProtocolError
+from mirrord.core.events import Event, MessageReceived
+from mirrord.core.records.ids import NodeId, SessionId, to_short_text
+from mirrord.core.wire.encoding import decode_message, encode_message
+from mirrord.core.wire.framing import FrameReader, frame
+from mirrord.core.wire.messages import Goodbye, GoodbyeCode, Message
+from mirrord.net.handshake import SecureStream
+from mirrord.net.outbox import Outbox, Queued
+from mirrord.net.settings import Patience
+
+Emit = Callable[[Event], Awaitable[None]]
+
+_LOG: Final[structlog.stdlib.BoundLogger] = structlog.stdlib.get_logger(__name__)
+
+
+class Session:
+    """A secured stream to ``peer``; :meth:`run` owns the stream from here on and closes it."""
+
+    def __init__(
+        self, session: SessionId, peer: NodeId, stream: SecureStream, emit: Emit, queued: Queued, patience: Patience
+    ) -> None:
+        self.id: Final = session
+        self.peer: Final = peer
+        self._stream = stream
+        self._emit = emit
+        self._patience = patience
+        self._outbox = Outbox(queued)
+        self._life = trio.CancelScope()
+        self._reading = trio.CancelScope()
+        self._flushed = trio.Event()
+        self._greeted = False
+        self._detail = ""
+
+    def send(self, message: Message) -> None:
+        """Queue a message.  Never waits; a full outbox ends the session.  Ignored after a goodbye."""
+        if self._outbox.finished:
+            return
+        if isinstance(message, Goodbye):
+            self.close(message.code, message.reason)
+            return
+        try:
+            data = frame(encode_message(message))
+        except LocalProtocolError as error:
+            kind = type(message).__name__
+            _LOG.error("message_unsendable", peer=to_short_text(self.peer), kind=kind, error=error.message)
+            self._note(f"a fault on our side: {error.message}")
+            self.close(GoodbyeCode.UNSPECIFIED, "a fault on this side")
+            return
+        if not self._outbox.put(data):
+            self._abort("the peer reads too slowly: its queue is full")
+
+    def close(self, code: GoodbyeCode, reason: str) -> None:
+        """Say goodbye behind all that is queued, then close; takes ``goodbye_seconds`` at most."""
+        if self._outbox.finished:
+            return
+        self._note(f"we said goodbye: {code.name.lower()}: {reason}")
+        self._outbox.finish(goodbye_frame(code, reason))
+        self._life.deadline = trio.current_time() + self._patience.goodbye_seconds
+        self._reading.cancel()
+
+    async def run(self) -> str:
+        """Serve the session to its end and return why it ended."""
+        try:
+            with self._life:
+                async with trio.open_nursery() as nursery:
+                    nursery.start_soon(self._write)
+                    await self._read()
+                    if self._outbox.finished:
+                        await self._flushed.wait()
+                        await drain(self._stream)
+                    nursery.cancel_scope.cancel()
+        finally:
+            self._outbox.discard()
+            await trio.aclose_forcefully(self._stream)
+        return self._detail or "the session was cut off"
+
+    async def _read(self) -> None:
+        """Read until the end, then leave a goodbye in the outbox if one is due."""
+        self._reading.deadline = trio.current_time() + self._patience.handshake_seconds
+        try:
+            with self._reading:
+                await self._read_frames()
+        except RemoteProtocolError as error:
+            self._note(f"the peer broke the protocol: {error.message}")
+            self.close(GoodbyeCode.PROTOCOL, error.message)
+        except trio.BrokenResourceError as error:
+            self._note(f"the connection broke: {_root_cause(error)}")
+        if self._reading.cancelled_caught:
+            waited = self._patience.idle_seconds if self._greeted else self._patience.handshake_seconds
+            self.close(GoodbyeCode.UNSPECIFIED, f"no frame for {waited:g} s")  # not if we are closing already
+
+    async def _read_frames(self) -> None:
+        reader = FrameReader()
+        waited_seconds = 0.0
+        while True:
+            unfinished = reader.buffered_bytes > 0
+            began = trio.current_time()
+            left_seconds = self._patience.frame_seconds - waited_seconds if unfinished else float("inf")
+            with trio.move_on_after(left_seconds) as dribble:
+                data = await self._stream.receive_some()
+            if dribble.cancelled_caught:
+                raise RemoteProtocolError(f"a frame took more than {self._patience.frame_seconds:g} s")
+            if not data:
+                torn = ", in the middle of a frame" if unfinished else ""
+                self._note(f"the peer hung up without a goodbye{torn}")
+                return
+            payloads = reader.feed(bytes(data))
+            waited_seconds = waited_seconds + trio.current_time() - began if unfinished and not payloads else 0.0
+            for payload in payloads:
+                message = decode_message(payload)
+                self._greeted = True
+                self._frame_moved()
+                if isinstance(message, Goodbye):
+                    self._note(f"the peer said goodbye: {message.code.name.lower()}: {message.reason}")
+                await self._emit(MessageReceived(self.id, message))
+                if isinstance(message, Goodbye):
+                    return
+
+    async def _write(self) -> None:
+        try:
+            while (data := await self._outbox.get()) is not None:
+                with trio.fail_after(self._patience.send_seconds):
+                    await self._stream.send_all(data)
+                self._frame_moved()
+            await self._stream.transport_stream.send_eof()
+        except trio.TooSlowError:
+            self._abort(f"the peer did not read for {self._patience.send_seconds:g} s")
+        except trio.BrokenResourceError as error:
+            self._abort(f"the connection broke: {_root_cause(error)}")
+        else:
+            self._flushed.set()
+
+    def _frame_moved(self) -> None:
+        # Our own frames keep nobody alive that never sent one.
+        if self._greeted:
+            self._reading.deadline = trio.current_time() + self._patience.idle_seconds
+
+    def _note(self, detail: str) -> None:
+        """Keep the first reason: what follows from it explains less."""
+        self._detail = self._detail or detail
+
+    def _abort(self, detail: str) -> None:
+        self._note(detail)
+        self._life.cancel()
+
+
+async def refuse(stream: SecureStream, code: GoodbyeCode, reason: str, timeout_seconds: float) -> None:
+    """Say goodbye to a peer that becomes no session, as politely as to one that was.
+
+    Does not close the stream; a peer that is gone already or does not read changes nothing.
+    """
+    with trio.move_on_after(timeout_seconds):
+        try:
+            await stream.send_all(goodbye_frame(code, reason))
+            await stream.transport_stream.send_eof()
+        except trio.BrokenResourceError:
+            return  # it hung up first: there is nobody left to tell
+        await drain(stream)
+
+
+async def drain(stream: SecureStream) -> None:
+    """Read and drop until the peer closes.  Raw bytes: nobody wants to know what they mean."""
+    try:
+        while await stream.transport_stream.receive_some():
+            pass
+    except trio.BrokenResourceError:
+        return  # a reset is an end too
+
+
+def goodbye_frame(code: GoodbyeCode, reason: str) -> bytes:
+    """Return a goodbye as a frame; whatever cannot be printed in ``reason`` becomes a question mark."""
+    # A peer takes a text with control characters for a breach of the protocol.
+    printable = "".join(char if char.isprintable() else "?" for char in reason)
+    return frame(encode_message(Goodbye(code, printable)))
+
+
+def _root_cause(error: BaseException) -> str:
+    cause = error.__cause__
+    return str(cause or error) or type(error).__name__
