@@ -76,7 +76,8 @@ def load_config(folder: Path, file: Path | None, environment: Mapping[str, str],
 
     ``file`` None means ``mirrord.toml`` in the folder, which may be missing where the pledge comes
     from elsewhere.  Relative paths are relative to ``folder``.  ``flags`` maps keys to values, None
-    where a flag was not given.  Raises ConfigError: one place, one complaint, one hint.
+    where a flag was not given.  Raises ConfigError, or UsageError where a flag is wrong: one place,
+    one complaint, one hint.
     """
     folder = folder.absolute()
     path = folder / CONFIG_FILE if file is None else file.absolute()
@@ -122,11 +123,11 @@ class _Reader:
         try:
             value = msgspec.convert(given.value, FIELDS[key].type)
         except msgspec.ValidationError as error:
-            raise ConfigError(f"{given.place}: {_in_words(str(error))}", _example_of(key)) from None
+            raise given.fault(f"{given.place}: {_in_words(str(error))}", _example_of(key)) from None
         try:
             return parse(value)
         except UsageError as error:
-            raise ConfigError(f"{given.place}: {error.message}", error.hint) from None
+            raise given.fault(f"{given.place}: {error.message}", error.hint) from None
 
 
 _TYPES_IN_WORDS: Final = {

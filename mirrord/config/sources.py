@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from mirrord.config.keys import FIELDS, default_of
-from mirrord.core.errors import ConfigError
+from mirrord.core.errors import ConfigError, UsageError
 
 ENVIRONMENT_PREFIX: Final = "MIRRORD_"
 _TRUE: Final = ("true", "yes", "on", "1")
@@ -19,10 +19,15 @@ _SHOWN_CHARACTERS: Final = 60
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """A value before it is checked, and who said it: ``place`` opens every complaint about it."""
+    """A value before it is checked, and who said it.
+
+    ``place`` opens every complaint about it; ``fault`` is the kind of that complaint, as a wrong flag
+    is another fault than a wrong file.
+    """
 
     value: object
     place: str
+    fault: type[ConfigError | UsageError] = ConfigError
 
 
 def read_sources(
@@ -38,7 +43,7 @@ def read_sources(
         if key not in FIELDS:
             raise KeyError(key)
         if value is not None:
-            given[key] = Given(value, f"--{key.replace('_', '-')}")
+            given[key] = Given(value, f"--{key.replace('_', '-')}", UsageError)
     return given
 
 

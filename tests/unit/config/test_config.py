@@ -7,7 +7,7 @@ import pytest
 
 from mirrord.config import CONFIG_FILE, LogFormat, default_folder, load_config, render_template
 from mirrord.config.keys import FIELDS
-from mirrord.core.errors import ConfigError
+from mirrord.core.errors import ConfigError, UsageError
 from mirrord.core.records.ids import Address
 from mirrord.core.timing import DEMO, WAN
 
@@ -16,10 +16,10 @@ def write(folder: Path, text: str) -> None:
     (folder / CONFIG_FILE).write_text(text, encoding="utf-8")
 
 
-def complaint(folder: Path, environment: Mapping[str, str] | None = None, **flags: object) -> ConfigError:
+def complaint(folder: Path, environment: Mapping[str, str] | None = None) -> ConfigError:
     """Load, expect it to fail, and return why."""
     with pytest.raises(ConfigError) as caught:
-        load_config(folder, None, environment or {}, flags)
+        load_config(folder, None, environment or {}, {})
     assert caught.value.exit_code == 78
     assert "\n" not in caught.value.message
     assert caught.value.hint
@@ -172,7 +172,9 @@ def test_a_complaint_names_the_environment_or_the_flag(tmp_path: Path) -> None:
     write(tmp_path, 'pledge = "2TB"')
     assert complaint(tmp_path, {"MIRRORD_UTP": "perhaps"}).message.startswith("MIRRORD_UTP: ")
     assert complaint(tmp_path, {"MIRRORD_ASN": "seven"}).message.startswith("MIRRORD_ASN: ")
-    assert complaint(tmp_path, None, metrics_listen="here").message.startswith("--metrics-listen: ")
+    with pytest.raises(UsageError) as caught:
+        load_config(tmp_path, None, {}, {"metrics_listen": "here"})
+    assert caught.value.message.startswith("--metrics-listen: ")
 
 
 def test_a_misspelt_variable_is_refused_and_a_foreign_one_is_not(tmp_path: Path) -> None:
