@@ -1,0 +1,89 @@
+"""What the control interface needs of a daemon.  The daemon implements it, tests fake it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from mirrord.core.errors import MirrordError, UsageError
+from mirrord.core.records.ids import CollectionId, ShardIndex
+from mirrord.core.statistics import Statistics
+
+
+@dataclass(frozen=True, slots=True)
+class EngineSummary:
+    """Payload moved since the start of the process, and its rates now (bytes a second)."""
+
+    uploaded_bytes: int = 0
+    downloaded_bytes: int = 0
+    upload_bytes_per_second: int = 0
+    download_bytes_per_second: int = 0
+
+
+class DeniedError(MirrordError):
+    """The caller may look, but not change anything."""
+
+    code = "denied"
+    exit_code = 5
+
+
+class UnknownCollectionError(UsageError):
+    """No joined collection goes by that name."""
+
+    code = "unknown_collection"
+
+
+class AmbiguousCollectionError(UsageError):
+    """More than one does."""
+
+    code = "ambiguous_collection"
+
+
+class UnknownShardError(UsageError):
+    """The collection has no such shard, or this node does not hold it."""
+
+    code = "unknown_shard"
+
+
+class ControlApi(Protocol):
+    """The daemon, as the control interface sees it.
+
+    Every ``async`` method returns when the node has taken the wish up, so that the next
+    ``statistics`` shows it, and raises :class:`MirrordError` where it cannot be done.  One that is
+    cancelled (the client's time is up, the daemon stops) leaves everything as it was or as asked.
+    """
+
+    def statistics(self) -> Statistics:
+        """Return a snapshot of now."""
+        ...
+
+    def engine_summary(self) -> EngineSummary:
+        """Return what the engine has moved."""
+        ...
+
+    async def join(self, invitation: str) -> CollectionId:
+        """Join the collection of an invitation's one line; joining twice changes nothing."""
+        ...
+
+    async def import_collection(self, path: Path, adopt: Path | None) -> CollectionId:
+        """Join the collection that was built in folder ``path``, and hold what already lies in ``adopt``."""
+        ...
+
+    async def leave(self, collection: CollectionId) -> None:
+        """Leave: the holdings stop counting at once."""
+        ...
+
+    async def verify(self, collection: CollectionId, shards: tuple[ShardIndex, ...]) -> None:
+        """Read these holdings again; on return the snapshot shows them as being checked, or later."""
+        ...
+
+    async def adopt(self, collection: CollectionId, folder: Path) -> tuple[ShardIndex, ...]:
+        """Take the shards whose folders lie in ``folder`` in place; return those that were found."""
+        ...
+
+    async def set_pledge(self, pledge_bytes: int) -> None:
+        """Give more bytes, or fewer, until the daemon is started again."""
+        ...
+
+    async def stop(self) -> None:
+        """Begin a clean stop and return at once."""
+        ...

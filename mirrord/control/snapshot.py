@@ -1,0 +1,258 @@
+"""From a statistics snapshot to the shapes that are sent.  Pure, so that it may run in a thread."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final
+from urllib.parse import quote, urlencode
+
+from mirrord.control.api import EngineSummary
+from mirrord.control.shapes import (
+    BandShape,
+    Collections,
+    CollectionShape,
+    CountersShape,
+    CoverageShape,
+    NodeShape,
+    Peers,
+    PeerShape,
+    Plan,
+    PlannedShardShape,
+    Shards,
+    ShardShape,
+    SharesShape,
+    Status,
+    TransferShape,
+)
+from mirrord.core.records.ids import Address, to_text
+from mirrord.core.statistics import (
+    CollectionStatistics,
+    Counters,
+    Coverage,
+    NodeStatistics,
+    PeerStatistics,
+    ShardRole,
+    ShardStatus,
+    Statistics,
+)
+
+Chosen = Sequence[tuple[CollectionStatistics, Sequence[ShardStatus]]]
+"""Collections, each with those of its shards that an answer is about."""
+
+_PPB: Final = 1_000_000_000
+
+
+def status_from_statistics(statistics: Statistics, engine: EngineSummary, version: str) -> Status:
+    """Return the answer to ``GET /v1/status``; ``version`` is the daemon's."""
+    return Status(
+        at=statistics.at,
+        version=version,
+        degraded=is_degraded(statistics.collections),
+        node=_node(statistics.node),
+        transfer=TransferShape(
+            uploaded_bytes=engine.uploaded_bytes,
+            downloaded_bytes=engine.downloaded_bytes,
+            upload_bytes_per_second=engine.upload_bytes_per_second,
+            download_bytes_per_second=engine.download_bytes_per_second,
+        ),
+        counters=_counters(statistics.counters),
+        collections=_collections(statistics),
+    )
+
+
+def collections_from_statistics(statistics: Statistics) -> Collections:
+    """Return the answer to ``GET /v1/collections``."""
+    return Collections(at=statistics.at, collections=_collections(statistics))
+
+
+def peers_from_statistics(statistics: Statistics) -> Peers:
+    """Return the answer to ``GET /v1/peers``."""
+    return Peers(at=statistics.at, peers=tuple(_peer(peer) for peer in statistics.peers))
+
+
+def shards_from_statistics(statistics: Statistics, chosen: Chosen) -> Shards:
+    """Return the answer to ``GET /v1/shards`` for the shards chosen."""
+    return Shards(
+        at=statistics.at,
+        degraded=is_degraded(collection for collection, _ in chosen),
+        collections=_names(chosen),
+        shards=tuple(_shard(identity, shard) for identity, shard in _flat(chosen)),
+    )
+
+
+def plan_from_statistics(statistics: Statistics, chosen: Chosen) -> Plan:
+    """Return the answer to ``GET /v1/plan`` for the shards chosen."""
+    return Plan(
+        at=statistics.at,
+        collections=_names(chosen),
+        shards=tuple(_planned(identity, shard) for identity, shard in _flat(chosen)),
+    )
+
+
+def is_degraded(collections: Iterable[CollectionStatistics]) -> bool:
+    """Return whether any shard is below its target."""
+    return any(collection.coverage.below_target for collection in collections)
+
+
+def invitation_to(collection: CollectionStatistics, bootstrap: tuple[Address, ...]) -> str:
+    """Return the one line by which others join: the key, whom to ask first, and the name for people."""
+    fields = [("bootstrap", str(address)) for address in bootstrap]
+    if collection.name:
+        fields.append(("name", collection.name))
+    query = urlencode(fields, safe="[]:", quote_via=quote)
+    return f"mirrord://{to_text(collection.collection)}" + (f"?{query}" if query else "")
+
+
+def _names(chosen: Chosen) -> dict[str, str]:
+    return {to_text(collection.collection): collection.name for collection, _ in chosen}
+
+
+def _flat(chosen: Chosen) -> Iterator[tuple[str, ShardStatus]]:
+    for collection, shards in chosen:
+        identity = to_text(collection.collection)
+        for shard in shards:
+            yield identity, shard
+
+
+def _addresses(addresses: tuple[Address, ...]) -> tuple[str, ...]:
+    return tuple(str(address) for address in addresses)
+
+
+def _node(node: NodeStatistics) -> NodeShape:
+    return NodeShape(
+        id=to_text(node.node),
+        sequence=node.sequence,
+        pledge_bytes=node.pledge_bytes,
+        used_bytes=node.used_bytes,
+        disk_free_bytes=node.disk_free_bytes,
+        fetching_paused=node.fetching_paused,
+        stopping=node.stopping,
+        coordination=_addresses(node.coordination),
+        bittorrent=_addresses(node.bittorrent),
+        sessions=node.sessions,
+        nodes_alive=node.nodes_alive,
+        nodes_away=node.nodes_away,
+        nodes_gone=node.nodes_gone,
+    )
+
+
+def _counters(counters: Counters) -> CountersShape:
+    rejected = counters.records_rejected or {}
+    return CountersShape(
+        claims_made=counters.claims_made,
+        claims_won=counters.claims_won,
+        claims_yielded=counters.claims_yielded,
+        fetches_finished=counters.fetches_finished,
+        fetches_failed=counters.fetches_failed,
+        holdings_failed=counters.holdings_failed,
+        announcements_published=counters.announcements_published,
+        records_accepted=counters.records_accepted,
+        records_rejected={reason.value: rejected[reason] for reason in sorted(rejected)},
+        gossip_rounds=counters.gossip_rounds,
+        sessions_opened=counters.sessions_opened,
+        sessions_ended_at_fault=counters.sessions_ended_at_fault,
+        dials_failed=counters.dials_failed,
+        blobs_fetched=counters.blobs_fetched,
+    )
+
+
+def _collections(statistics: Statistics) -> tuple[CollectionShape, ...]:
+    return tuple(_collection(collection, statistics.node.coordination) for collection in statistics.collections)
+
+
+def _collection(collection: CollectionStatistics, bootstrap: tuple[Address, ...]) -> CollectionShape:
+    roles = [shard.role for shard in collection.shards]
+    return CollectionShape(
+        id=to_text(collection.collection),
+        name=collection.name,
+        manifest_version=collection.manifest_version,
+        parting=collection.parting,
+        bytes=collection.bytes,
+        shards=collection.coverage.shards,
+        held_shards=roles.count(ShardRole.HELD) + roles.count(ShardRole.RELEASING),
+        held_bytes=collection.held_bytes,
+        fetching_shards=roles.count(ShardRole.FETCHING),
+        holders=collection.holders,
+        records=collection.records,
+        invitation=invitation_to(collection, bootstrap),
+        coverage=_coverage(collection.coverage),
+    )
+
+
+def _coverage(coverage: Coverage) -> CoverageShape:
+    return CoverageShape(
+        shards=coverage.shards,
+        min_replicas=coverage.min_replicas,
+        max_replicas=coverage.max_replicas,
+        below_target=coverage.below_target,
+        bytes_below_target=coverage.bytes_below_target,
+        demand_covered=_shares(coverage.demand_covered),
+        items_covered=_shares(coverage.items_covered),
+        bytes_covered=_shares(coverage.bytes_covered),
+        bands=tuple(
+            BandShape(
+                band=band.band.value,
+                shards=band.shards,
+                bytes=band.bytes,
+                demand_share=band.demand_ppb / _PPB,
+                by_replicas=band.by_replicas,
+                target_met=band.target_met,
+            )
+            for band in coverage.bands
+        ),
+    )
+
+
+def _shares(covered: tuple[float, float, float, float]) -> SharesShape:
+    one, two, three, target = covered
+    return SharesShape(one=one, two=two, three=three, target=target)
+
+
+def _peer(peer: PeerStatistics) -> PeerShape:
+    return PeerShape(
+        id=to_text(peer.node),
+        liveness=peer.liveness.value,
+        silent_seconds=round(peer.silent_seconds, 3),
+        connected=peer.connected,
+        addresses=_addresses(peer.addresses),
+        pledge_bytes=peer.pledge_bytes,
+        free_bytes=peer.free_bytes,
+        holdings=peer.holdings,
+        claims=peer.claims,
+        operator=peer.operator,
+        agent=peer.agent,
+    )
+
+
+def _shard(collection: str, shard: ShardStatus) -> ShardShape:
+    return ShardShape(
+        collection=collection,
+        index=shard.index,
+        name=shard.name,
+        bytes=shard.bytes,
+        band=shard.band.value,
+        demand_share=shard.demand_ppb / _PPB,
+        rights=shard.rights,
+        replicas=shard.replicas,
+        target=shard.target,
+        claims=shard.claims,
+        withdrawn_reason=shard.withdrawn_reason,
+        role=shard.role.value,
+        percent=shard.percent,
+        verified_at=shard.verified_at,
+    )
+
+
+def _planned(collection: str, shard: ShardStatus) -> PlannedShardShape:
+    return PlannedShardShape(
+        collection=collection,
+        index=shard.index,
+        name=shard.name,
+        bytes=shard.bytes,
+        band=shard.band.value,
+        role=shard.role.value,
+        percent=shard.percent,
+        replicas=shard.replicas,
+        target=shard.target,
+        claims=shard.claims,
+        withdrawn_reason=shard.withdrawn_reason,
+        reason=shard.reason,
+    )

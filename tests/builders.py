@@ -1,0 +1,189 @@
+"""Values that tests of several parts need: here, a statistics snapshot of a network that was never run."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import replace
+
+from mirrord.core.errors import RejectReason
+from mirrord.core.placement.bands import Band
+from mirrord.core.records.ids import Address, CollectionId, NodeId, ShardIndex
+from mirrord.core.statistics import (
+    BandCoverage,
+    CollectionStatistics,
+    Counters,
+    Coverage,
+    Liveness,
+    NodeStatistics,
+    PeerStatistics,
+    ShardRole,
+    ShardStatus,
+    Statistics,
+)
+
+AT = 1_800_000_000.0
+REPLICA_CLASSES = 6
+"""0, 1, 2, 3, 4 and 5 or more."""
+
+
+def node_id(number: int) -> NodeId:
+    return NodeId(number.to_bytes(2, "big") * 16)
+
+
+def collection_id(number: int) -> CollectionId:
+    return CollectionId((0xC000 + number).to_bytes(2, "big") * 16)
+
+
+def make_shard(index: int, replicas: int = 3, **changes: object) -> ShardStatus:
+    """Return a shard of 100 GB with a target of 3; every fifth is held here."""
+    shard = ShardStatus(
+        index=ShardIndex(index),
+        name=f"shard-{index:05}",
+        bytes=100_000_000_000,
+        band=tuple(Band)[min(index, len(Band) - 1)],
+        demand_ppb=500_000_000 >> min(index, 40),
+        rights="CC0-1.0",
+        replicas=replicas,
+        target=3,
+        claims=0,
+        withdrawn_reason="",
+        role=ShardRole.HELD if index % 5 == 0 else ShardRole.NONE,
+        percent=0,
+        verified_at=int(AT) - 3600 if index % 5 == 0 else 0,
+        reason="held: 3 of 3 copies" if index % 5 == 0 else "skipped: the target is met without us",
+    )
+    return replace(shard, **changes)  # type: ignore[arg-type]
+
+
+def cover(shards: Sequence[ShardStatus]) -> Coverage:
+    """Count shards as the core does: withdrawn ones left out."""
+    standing = [shard for shard in shards if not shard.withdrawn_reason]
+    by_band: dict[Band, list[ShardStatus]] = defaultdict(list)
+    for shard in standing:
+        by_band[shard.band].append(shard)
+    below = [shard for shard in standing if shard.replicas < shard.target]
+
+    def share(weight: Sequence[int]) -> tuple[float, float, float, float]:
+        total = sum(weight)
+        wanted = [(1, 2, 3, shard.target) for shard in standing]
+        one, two, three, target = (
+            sum(w for w, shard, k in zip(weight, standing, wanted, strict=True) if shard.replicas >= k[i]) / total
+            if total
+            else 0.0
+            for i in range(4)
+        )
+        return one, two, three, target
+
+    return Coverage(
+        shards=len(standing),
+        bands=tuple(_cover_band(band, by_band[band]) for band in Band if by_band[band]),
+        min_replicas=min((shard.replicas for shard in standing), default=0),
+        max_replicas=max((shard.replicas for shard in standing), default=0),
+        below_target=len(below),
+        bytes_below_target=sum(shard.bytes for shard in below),
+        demand_covered=share([shard.demand_ppb for shard in standing]),
+        items_covered=share([1 for _ in standing]),
+        bytes_covered=share([shard.bytes for shard in standing]),
+    )
+
+
+def _cover_band(band: Band, shards: Sequence[ShardStatus]) -> BandCoverage:
+    by_replicas = [0] * REPLICA_CLASSES
+    for shard in shards:
+        by_replicas[min(shard.replicas, REPLICA_CLASSES - 1)] += 1
+    return BandCoverage(
+        band=band,
+        shards=len(shards),
+        bytes=sum(shard.bytes for shard in shards),
+        demand_ppb=sum(shard.demand_ppb for shard in shards),
+        by_replicas=tuple(by_replicas),
+        target_met=sum(shard.replicas >= shard.target for shard in shards),
+    )
+
+
+def make_collection(
+    shards: Sequence[ShardStatus], name: str = "open-books", number: int = 1, **changes: object
+) -> CollectionStatistics:
+    held = [shard for shard in shards if shard.role is ShardRole.HELD]
+    collection = CollectionStatistics(
+        collection=collection_id(number),
+        name=name,
+        manifest_version=1,
+        parting=False,
+        bytes=sum(shard.bytes for shard in shards),
+        held_bytes=sum(shard.bytes for shard in held),
+        holders=4,
+        records=5,
+        shards=tuple(shards),
+        coverage=cover(shards),
+    )
+    return replace(collection, **changes)  # type: ignore[arg-type]
+
+
+def make_peer(number: int, **changes: object) -> PeerStatistics:
+    peer = PeerStatistics(
+        node=node_id(number),
+        liveness=Liveness.ALIVE,
+        silent_seconds=12.5,
+        connected=number % 2 == 0,
+        addresses=(Address(f"192.0.2.{number}", 7700),),
+        pledge_bytes=2_000_000_000_000,
+        free_bytes=1_100_000_000_000,
+        holdings=9,
+        claims=1,
+        operator=f"operator-{number}",
+        agent="mirrord 0.1.0",
+    )
+    return replace(peer, **changes)  # type: ignore[arg-type]
+
+
+def make_node(**changes: object) -> NodeStatistics:
+    node = NodeStatistics(
+        node=node_id(1),
+        sequence=17,
+        pledge_bytes=1_000_000_000_000,
+        used_bytes=400_000_000_000,
+        disk_free_bytes=2_500_000_000_000,
+        fetching_paused="",
+        stopping=False,
+        coordination=(Address("192.0.2.1", 7700), Address("2001:db8::1", 7700)),
+        bittorrent=(Address("192.0.2.1", 7701),),
+        sessions=2,
+        nodes_alive=3,
+        nodes_away=1,
+        nodes_gone=0,
+    )
+    return replace(node, **changes)  # type: ignore[arg-type]
+
+
+COUNTERS = Counters(
+    claims_made=9,
+    claims_won=7,
+    claims_yielded=2,
+    fetches_finished=6,
+    fetches_failed=1,
+    holdings_failed=0,
+    announcements_published=17,
+    records_accepted=120,
+    records_rejected={RejectReason.STALE: 11, RejectReason.BAD_SIGNATURE: 1},
+    gossip_rounds=44,
+    sessions_opened=8,
+    sessions_ended_at_fault=1,
+    dials_failed=3,
+    blobs_fetched=13,
+)
+
+
+def make_statistics(
+    collections: Sequence[CollectionStatistics] | None = None,
+    peers: Sequence[PeerStatistics] | None = None,
+    node: NodeStatistics | None = None,
+    counters: Counters = COUNTERS,
+) -> Statistics:
+    """Return a snapshot: by default one collection of ten shards, shard 9 one copy short, and four peers."""
+    if collections is None:
+        collections = (make_collection([make_shard(i, replicas=2 if i == 9 else 3 + i % 4) for i in range(10)]),)
+    if peers is None:
+        peers = (make_peer(2), make_peer(3), make_peer(4), make_peer(5, liveness=Liveness.AWAY, silent_seconds=90_000))
+    return Statistics(
+        at=AT, node=node or make_node(), peers=tuple(peers), collections=tuple(collections), counters=counters
+    )

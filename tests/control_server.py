@@ -1,0 +1,148 @@
+"""A real control server over a snapshot that a test made, running in a thread of its own."""
+
+import http.client
+import json
+import queue
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import trio
+
+from mirrord.control.api import EngineSummary
+from mirrord.control.server import LIMITS, serve_control
+from mirrord.core.records.ids import CollectionId, ShardIndex
+from mirrord.core.statistics import Statistics
+from mirrord.http.messages import HttpLimits
+from mirrord.http.unix import socket_address
+from tests.builders import collection_id, make_statistics
+
+VERSION = "0.1.0"
+
+
+@dataclass
+class ScriptedDaemon:
+    """Answers with ``snapshots`` in turn (the last one for ever) and writes down what it is asked."""
+
+    snapshots: list[Statistics] = field(default_factory=lambda: [make_statistics()])
+    asked: list[object] = field(default_factory=list)
+    raises: BaseException | None = None
+    sleeps: bool = False
+    stopped: trio.Event | None = None
+
+    def statistics(self) -> Statistics:
+        return self.snapshots.pop(0) if len(self.snapshots) > 1 else self.snapshots[0]
+
+    def engine_summary(self) -> EngineSummary:
+        return EngineSummary(5_000_000_000, 400_000_000_000, 1_250_000, 12_500_000)
+
+    async def _do(self, *asked: object) -> None:
+        self.asked.append(asked)
+        if self.raises:
+            raise self.raises
+        if self.sleeps:
+            await trio.sleep_forever()
+
+    async def join(self, invitation: str) -> CollectionId:
+        await self._do("join", invitation)
+        return collection_id(1)
+
+    async def import_collection(self, path: Path, adopt: Path | None) -> CollectionId:
+        await self._do("import", path, adopt)
+        return collection_id(1)
+
+    async def leave(self, collection: CollectionId) -> None:
+        await self._do("leave", collection)
+
+    async def verify(self, collection: CollectionId, shards: tuple[ShardIndex, ...]) -> None:
+        await self._do("verify", collection, shards)
+
+    async def adopt(self, collection: CollectionId, folder: Path) -> tuple[ShardIndex, ...]:
+        await self._do("adopt", collection, folder)
+        return (ShardIndex(1), ShardIndex(2))
+
+    async def set_pledge(self, pledge_bytes: int) -> None:
+        await self._do("pledge", pledge_bytes)
+
+    async def stop(self) -> None:
+        await self._do("stop")
+        if self.stopped is not None:
+            self.stopped.set()
+
+
+@contextmanager
+def control_server(
+    path: Path, daemon: ScriptedDaemon | None = None, admin_uid: int | None = None, limits: HttpLimits = LIMITS
+) -> Iterator[ScriptedDaemon]:
+    """Serve ``daemon`` at ``path`` while the block runs; its ``stop`` truly stops the server."""
+    daemon = daemon or ScriptedDaemon()
+    started: queue.Queue[trio.lowlevel.TrioToken | BaseException] = queue.Queue()
+    stop = trio.Event()
+    daemon.stopped = stop
+
+    async def main() -> None:
+        serve = partial(serve_control, path, daemon, version=VERSION, admin_uid=admin_uid, limits=limits, stop=stop)
+        async with trio.open_nursery() as nursery:
+            await nursery.start(serve)
+            started.put(trio.lowlevel.current_trio_token())
+
+    def run() -> None:
+        try:
+            trio.run(main)
+        except BaseException as error:
+            started.put(error)
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    token = started.get(timeout=10)
+    if isinstance(token, BaseException):
+        while isinstance(token, BaseExceptionGroup):
+            token = token.exceptions[0]
+        raise token
+    try:
+        yield daemon
+    finally:
+        if thread.is_alive():
+            with _quietly_finished():
+                token.run_sync_soon(stop.set)
+        thread.join(timeout=10)
+        assert not thread.is_alive(), "the control server did not stop"
+
+
+@contextmanager
+def _quietly_finished() -> Iterator[None]:
+    try:
+        yield
+    except trio.RunFinishedError:
+        return  # it ended between the question and the call
+
+
+class UnixConnection(http.client.HTTPConnection):
+    """An HTTP client of the standard library, over a unix socket."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__("localhost", timeout=10)
+        self.path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(10)
+        with socket_address(self.path) as address:
+            self.sock.connect(address)
+
+
+def ask(path: Path, method: str, target: str, body: object = None) -> tuple[int, Any]:
+    """Send one request, as curl would, and return the status and the parsed JSON."""
+    connection = UnixConnection(path)
+    try:
+        connection.request(method, target, None if body is None else json.dumps(body))
+        response = connection.getresponse()
+        assert response.headers["content-type"] == "application/json"
+        return response.status, json.loads(response.read())
+    finally:
+        connection.close()

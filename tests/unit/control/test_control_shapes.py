@@ -1,0 +1,85 @@
+"""The JSON that others have written programs against: it may grow, and change in no other way."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from mirrord.control import shapes
+from mirrord.control.api import EngineSummary
+from mirrord.control.lookup import chosen_shards
+from mirrord.control.snapshot import (
+    collections_from_statistics,
+    invitation_to,
+    peers_from_statistics,
+    plan_from_statistics,
+    shards_from_statistics,
+    status_from_statistics,
+)
+from mirrord.core.records.ids import Address, to_text
+from mirrord.core.statistics import ShardRole
+from tests.builders import make_collection, make_node, make_shard, make_statistics
+
+SNAPSHOTS = Path(__file__).parent / "snapshots"
+SHARDS = (
+    make_shard(0, replicas=4),
+    make_shard(1, replicas=0, role=ShardRole.FETCHING, percent=40, claims=1, reason="fetching: nobody has it"),
+    make_shard(4, replicas=9, withdrawn_reason="rights revoked"),
+)
+STATISTICS = make_statistics([make_collection(SHARDS), make_collection((), "", 2, manifest_version=0)])
+ENGINE = EngineSummary(1, 2, 3, 4)
+ANSWERS: dict[str, shapes.Shape] = {
+    "status": status_from_statistics(STATISTICS, ENGINE, "0.1.0"),
+    "collections": collections_from_statistics(STATISTICS),
+    "peers": peers_from_statistics(STATISTICS),
+    "shards": shards_from_statistics(STATISTICS, chosen_shards(STATISTICS, "", "")),
+    "plan": plan_from_statistics(STATISTICS, chosen_shards(STATISTICS, "open-books", "1")),
+    "health": shapes.Health(status="ok"),
+    "done": shapes.Done(done="checking", shards=(("a", 1),)),
+    "failure": shapes.Failure(error=shapes.ErrorShape(code="usage", message="what?", hint="this")),
+}
+
+
+@pytest.mark.parametrize("name", ANSWERS)
+def test_the_json_is_what_it_was(name: str) -> None:
+    """To accept a change: delete the file, run the test, read the new file, commit it."""
+    path = SNAPSHOTS / f"{name}.json"
+    now = json.loads(msgspec.json.encode(ANSWERS[name]))
+    if not path.exists():
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(json.dumps(now, indent=2) + "\n")
+        pytest.fail(f"{path.name} was missing and has been written: read it, then commit it")
+    assert now == json.loads(path.read_text())
+
+
+@pytest.mark.parametrize("name", ANSWERS)
+def test_an_answer_comes_back_as_it_was_and_survives_fields_of_a_newer_daemon(name: str) -> None:
+    shape = ANSWERS[name]
+    fields: dict[str, Any] = json.loads(msgspec.json.encode(shape)) | {"from_the_future": [1, {"a": None}]}
+    assert fields["schema"] == 1
+    assert msgspec.json.decode(json.dumps(fields), type=type(shape)) == shape
+
+
+def test_a_wish_with_an_unknown_field_is_refused() -> None:
+    with pytest.raises(msgspec.ValidationError, match="unknown field `shard`"):
+        msgspec.json.decode(b'{"collection": "a", "shard": 3}', type=shapes.VerifyWish)
+
+
+def test_degraded_follows_the_coverage() -> None:
+    whole = make_statistics([make_collection([make_shard(0)])])
+    assert not status_from_statistics(whole, ENGINE, "").degraded
+    assert status_from_statistics(STATISTICS, ENGINE, "").degraded
+    assert not status_from_statistics(make_statistics([]), ENGINE, "").degraded
+
+
+def test_an_invitation_carries_the_key_the_addresses_and_the_name() -> None:
+    collection = make_collection([], "Bücher & Karten/1")
+    addresses = make_node().coordination
+    assert invitation_to(collection, addresses) == (
+        f"mirrord://{to_text(collection.collection)}?bootstrap=192.0.2.1:7700&bootstrap=[2001:db8::1]:7700"
+        "&name=B%C3%BCcher%20%26%20Karten%2F1"
+    )
+    assert invitation_to(make_collection([], ""), ()) == f"mirrord://{to_text(collection.collection)}"
+    assert invitation_to(make_collection([], ""), (Address("a&b", 1),)).endswith("?bootstrap=a%26b:1")
