@@ -1,0 +1,89 @@
+"""What this node says of itself: its state as one announcement."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from mirrord.core import limits
+from mirrord.core.clock import Instant
+from mirrord.core.custody import Custody, OwnShard
+from mirrord.core.membership import Membership
+from mirrord.core.records.ids import Address
+from mirrord.core.records.kinds import Announcement, Claim, CollectionState
+from mirrord.core.statistics import ShardRole
+from mirrord.core.timing import TimingProfile
+
+
+@dataclass(frozen=True, slots=True)
+class NodeSettings:
+    """What the operator decided, as the core needs it.
+
+    ``pledge_bytes`` is never exceeded; ``refused_rights`` are pieces of rights statements (case
+    does not matter) whose shards this node never takes.
+    """
+
+    timing: TimingProfile
+    pledge_bytes: int
+    agent: str = ""
+    operator: str = ""
+    country: str = ""
+    asn: int = 0
+    refused_rights: tuple[str, ...] = ()
+    obey_withdrawals: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Reachable:
+    """Where others find us."""
+
+    coordination: tuple[Address, ...] = ()
+    bittorrent: tuple[Address, ...] = ()
+
+
+def compose(
+    sequence: int,
+    settings: NodeSettings,
+    reachable: Reachable,
+    custody: Custody,
+    memberships: Iterable[Membership],
+    now: Instant,
+) -> Announcement:
+    """Return the announcement of this moment."""
+    issued_at = int(now.unix_seconds)
+    return Announcement(
+        sequence=sequence,
+        issued_at=issued_at,
+        expires_at=issued_at + int(settings.timing.lifetime_seconds),
+        coordination=reachable.coordination[: limits.ADDRESSES_MAX],
+        bittorrent=reachable.bittorrent[: limits.ADDRESSES_MAX],
+        pledge_bytes=settings.pledge_bytes,
+        free_bytes=max(0, settings.pledge_bytes - custody.used_bytes),
+        operator=settings.operator,
+        country=settings.country,
+        asn=settings.asn,
+        agent=settings.agent,
+        collections=tuple(_state(m, custody) for m in sorted(memberships, key=lambda m: m.collection)),
+    )
+
+
+def _state(membership: Membership, custody: Custody) -> CollectionState:
+    collection = membership.collection
+    if membership.parting:
+        return CollectionState(collection, membership.version, parting=True)
+    claims = tuple(_claim(own) for own in custody.of(collection) if own.role in (ShardRole.CLAIMED, ShardRole.FETCHING))
+    return CollectionState(
+        collection=collection,
+        manifest_version=membership.version,
+        holdings=custody.indexes(collection, ShardRole.HELD),
+        claims=claims[: limits.CLAIMS_MAX],
+    )
+
+
+def _claim(own: OwnShard) -> Claim:
+    claimed_at = int(own.since.unix_seconds)
+    return Claim(
+        shard=own.key.index,
+        claimed_at=claimed_at,
+        expires_at=max(claimed_at, own.lease_until),
+        fetching=own.role is ShardRole.FETCHING,
+        percent=own.percent,
+    )

@@ -1,0 +1,136 @@
+"""Joining and leaving collections, and the way of a manifest from its head to its shards."""
+
+from collections.abc import Mapping
+
+from mirrord.core.clock import Instant
+from mirrord.core.effects import Effect, ForgetRecord, ForgetShard, PersistCollection, StoreBlob
+from mirrord.core.errors import RecordError, RejectReason
+from mirrord.core.events import ManifestImported
+from mirrord.core.membership import Membership
+from mirrord.core.records.codec import decode_manifest_body
+from mirrord.core.records.ids import Address, CollectionId, Sha256
+from mirrord.core.records.kinds import Manifest, ManifestBody, ManifestHead
+from mirrord.core.state import NodeState
+from mirrord.core.stored import Stored
+
+
+def restore(
+    state: NodeState, stored: Stored, bodies: Mapping[Sha256, ManifestBody], now: Instant, out: list[Effect]
+) -> None:
+    """Take up what an earlier run left: collections, records, manifests, shards, addresses.
+
+    A stored record that no longer verifies (a database that somebody edited) is forgotten; a stored
+    shard that no manifest knows is dropped from the database and its files are left alone.
+    """
+    gossip = state.gossip
+    for peer in stored.peers:
+        gossip.book.learn(peer.address, peer.peer)
+    for kept in stored.collections:
+        membership = Membership(kept.collection, kept.bootstrap, kept.parting_until)
+        state.memberships[kept.collection] = membership
+        gossip.learn(kept.bootstrap, pinned=True)
+        gossip.join(kept.collection, now, out)
+    for old in stored.records:
+        try:
+            record = gossip.records.restore(old.key, old.sequence, old.envelope)
+        except RecordError as error:
+            gossip.rejected[error.reason] += 1
+            out.append(ForgetRecord(old.key, old.sequence))
+            continue
+        if record is not None:
+            gossip.restored(record)
+    for membership in state.memberships.values():
+        head = gossip.records.head(membership.collection)
+        if head is not None and head.body_sha256 in bodies:
+            membership.accept(Manifest(head, bodies[head.body_sha256]))
+        elif head is not None:
+            want_body(state, head)
+    for was in stored.shards:
+        owner = state.memberships.get(was.shard.collection)
+        shard = owner.shard(was.shard.index) if owner is not None else None
+        if shard is None:
+            out.append(ForgetShard(was.shard))
+        else:
+            state.custody.restore(was.shard, shard, was.state, was.verified_at, now)
+    _obey_withdrawals(state, out)
+
+
+def join(
+    state: NodeState, collection: CollectionId, bootstrap: tuple[Address, ...], now: Instant, out: list[Effect]
+) -> None:
+    """Take part in a collection; joining twice only adds addresses."""
+    membership = state.memberships.get(collection)
+    if membership is None:
+        membership = state.memberships[collection] = Membership(collection, bootstrap)
+        state.gossip.join(collection, now, out)
+    membership.bootstrap = tuple(dict.fromkeys(membership.bootstrap + bootstrap))
+    membership.parting_until = 0
+    state.gossip.learn(bootstrap, pinned=True)
+    out.append(PersistCollection(collection, membership.bootstrap, 0))
+    state.changed()
+
+
+def leave(state: NodeState, collection: CollectionId, delete_files: bool, now: Instant, out: list[Effect]) -> None:
+    """Give everything up at once; say so until nobody can hold an older announcement of ours."""
+    membership = state.memberships.get(collection)
+    if membership is None or membership.parting:
+        return
+    membership.parting_until = int(now.unix_seconds + state.settings.timing.lifetime_seconds)
+    for own in list(state.custody.of(collection)):
+        state.custody.release(own.key, delete_files, out)
+    out.append(PersistCollection(collection, membership.bootstrap, membership.parting_until))
+    state.changed()
+
+
+def want_body(state: NodeState, head: ManifestHead) -> None:
+    """Fetch the body of a head that is newer than the manifest we have."""
+    membership = state.memberships.get(head.collection)
+    if membership is not None and head.version > membership.version:
+        state.gossip.blobs.want(head.body_sha256, head.body_bytes)
+
+
+def blob_arrived(state: NodeState, sha256: Sha256, data: bytes, now: Instant, out: list[Effect]) -> None:
+    """Keep a blob that hashed right; a manifest body is taken over at once.
+
+    Raises :class:`RecordError` where the curator signed for a body that does not parse or that
+    gives an old index a new meaning; the manifest that we have stays.
+    """
+    for membership in state.memberships.values():
+        head = state.gossip.records.head(membership.collection)
+        if head is not None and head.body_sha256 == sha256:
+            accept_body(state, head, decode_manifest_body(data), out)
+    out.append(StoreBlob(sha256, data))
+    state.blobs_held.add(sha256)
+
+
+def accept_body(state: NodeState, head: ManifestHead, body: ManifestBody, out: list[Effect]) -> None:
+    """Take over a newer manifest."""
+    membership = state.memberships[head.collection]
+    if head.version <= membership.version:
+        return
+    membership.accept(Manifest(head, body))
+    state.custody.replace(head.collection, body.shards)
+    _obey_withdrawals(state, out)
+    state.changed(urgent=False)
+
+
+def import_manifest(state: NodeState, event: ManifestImported, now: Instant, out: list[Effect]) -> None:
+    """Take a manifest from our own operator; one that we know already is no matter."""
+    state.blobs_held.update(event.blobs)
+    try:
+        record = state.gossip.put(event.envelope, now, out)
+    except RecordError as error:
+        if error.reason is not RejectReason.STALE:
+            raise
+        return
+    if isinstance(record.content, ManifestHead):
+        accept_body(state, record.content, event.body, out)
+
+
+def _obey_withdrawals(state: NodeState, out: list[Effect]) -> None:
+    if not state.settings.obey_withdrawals:
+        return
+    for own in state.custody.all():
+        if own.shard.withdrawn:
+            state.custody.release(own.key, True, out)
+            state.changed()

@@ -1,0 +1,211 @@
+"""The shards that this node has, or is about to have: a small state machine a shard.
+
+::
+
+    (nothing) --claim--> CLAIMED --start--> FETCHING --verified--> HELD
+        ^                   |  yield           |  yield, failed     |  a bad piece is found
+        '-------------------'<-----------------'                    v
+        '<--- not whole --- CHECKING --verified--> HELD         FETCHING (this shard again)
+                               ^
+                               adopt, or an adoption that a restart cut off
+    any --removed by operator, curator or yield--> RELEASING --engine let go--> (nothing)
+
+A claim lives in memory only: a restart forgets it, and nobody waits for it longer than its lease.
+Everything from FETCHING on is persisted before the engine is asked.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from mirrord.core.clock import Instant
+from mirrord.core.effects import (
+    AddSwarmMembers,
+    CheckShard,
+    Effect,
+    FetchShard,
+    ForgetShard,
+    PersistShard,
+    RemoveShard,
+    SeedShard,
+    ShardState,
+)
+from mirrord.core.records.ids import Address, CollectionId, ShardIndex, ShardKey
+from mirrord.core.records.kinds import Shard
+from mirrord.core.records.shardset import ShardSet
+from mirrord.core.statistics import ShardRole
+
+CHECKS_AT_ONCE: Final = 2
+"""Adopted shards that are read at a time: a disk reads one stream best, two hide the seeks."""
+
+_RESTORED_PERCENT: Final = 25
+"""How far a fetch of an earlier run is taken to be until the engine has looked: too far to yield it."""
+
+
+@dataclass(slots=True)
+class OwnShard:
+    """One shard of ours.
+
+    ``ordered`` says that the engine was asked for it in this run; ``told`` are the swarm members
+    that it knows.  ``progressed_at`` is when the fetch last gained a percent.
+    """
+
+    key: ShardKey
+    shard: Shard
+    role: ShardRole
+    since: Instant
+    lease_until: int = 0
+    percent: int = 0
+    progressed_at: float = 0.0
+    verified_at: int = 0
+    ordered: bool = False
+    told: frozenset[Address] = frozenset()
+
+
+class Custody:
+    """Every shard of ours, over all collections."""
+
+    def __init__(self) -> None:
+        self._shards: dict[ShardKey, OwnShard] = {}
+
+    def get(self, key: ShardKey) -> OwnShard | None:
+        """Return what a shard is to us."""
+        return self._shards.get(key)
+
+    def of(self, collection: CollectionId) -> Iterator[OwnShard]:
+        """Iterate over our shards of one collection, by index."""
+        return iter(sorted((s for s in self._shards.values() if s.key.collection == collection), key=lambda s: s.key))
+
+    def all(self) -> Iterator[OwnShard]:
+        """Iterate over all our shards."""
+        return iter(list(self._shards.values()))
+
+    def indexes(self, collection: CollectionId, *roles: ShardRole) -> ShardSet:
+        """Return the indexes of our shards that have one of these roles."""
+        return ShardSet.of(
+            s.key.index for s in self._shards.values() if s.key.collection == collection and s.role in roles
+        )
+
+    @property
+    def used_bytes(self) -> int:
+        """Bytes of the pledge that are spoken for: everything from a claim to a release under way."""
+        return sum(own.shard.bytes for own in self._shards.values())
+
+    # --- in -------------------------------------------------------------------------------------
+
+    def restore(self, key: ShardKey, shard: Shard, state: ShardState, verified_at: int, now: Instant) -> None:
+        """Take back a shard of an earlier run; ``order`` hands it to the engine."""
+        role = {
+            ShardState.FETCHING: ShardRole.FETCHING,
+            ShardState.CHECKING: ShardRole.CHECKING,
+            ShardState.HELD: ShardRole.HELD,
+        }[state]
+        self._shards[key] = OwnShard(
+            key, shard, role, now, verified_at=verified_at, progressed_at=now.monotonic_seconds
+        )
+
+    def claim(self, key: ShardKey, shard: Shard, lease_until: int, now: Instant) -> None:
+        """Claim a shard that is nothing to us yet."""
+        assert key not in self._shards
+        self._shards[key] = OwnShard(key, shard, ShardRole.CLAIMED, now, lease_until=lease_until)
+
+    def start(self, key: ShardKey, lease_until: int, now: Instant, out: list[Effect]) -> None:
+        """Turn a settled claim into a fetch."""
+        own = self._shards[key]
+        own.role, own.since, own.lease_until = ShardRole.FETCHING, now, lease_until
+        own.progressed_at = now.monotonic_seconds
+        out.append(PersistShard(key, ShardState.FETCHING, 0))
+
+    def adopt(self, key: ShardKey, shard: Shard, now: Instant, out: list[Effect]) -> None:
+        """Begin to check a shard whose files the operator says are there."""
+        self._shards[key] = OwnShard(key, shard, ShardRole.CHECKING, now)
+        out.append(PersistShard(key, ShardState.CHECKING, 0))
+
+    # --- news from the engine -------------------------------------------------------------------
+
+    def progressed(self, key: ShardKey, percent: int, lease_until: int, now: Instant) -> bool:
+        """Note how far a fetch is; return whether it gained a percent, which also renews its lease."""
+        own = self._shards.get(key)
+        if own is None or own.role is not ShardRole.FETCHING or percent <= own.percent:
+            return False
+        own.percent, own.progressed_at, own.lease_until = percent, now.monotonic_seconds, lease_until
+        return True
+
+    def verified(self, key: ShardKey, now: Instant, out: list[Effect]) -> bool:
+        """All of it is on disk and right; return whether that is new."""
+        own = self._shards.get(key)
+        if own is None or own.role is ShardRole.RELEASING:
+            return False
+        is_new = own.role is not ShardRole.HELD
+        own.role, own.percent, own.verified_at = ShardRole.HELD, 100, int(now.unix_seconds)
+        out.append(PersistShard(key, ShardState.HELD, own.verified_at))
+        return is_new
+
+    def spoiled(self, key: ShardKey, lease_until: int, now: Instant, out: list[Effect]) -> bool:
+        """A held shard has bad pieces: it is a fetch again.  Return whether it had been held."""
+        own = self._shards.get(key)
+        if own is None or own.role is not ShardRole.HELD:
+            return False
+        own.role, own.since, own.lease_until, own.percent = ShardRole.FETCHING, now, lease_until, 99
+        own.progressed_at, own.told = now.monotonic_seconds, frozenset()
+        out.append(PersistShard(key, ShardState.FETCHING, own.verified_at))
+        return True
+
+    # --- out ------------------------------------------------------------------------------------
+
+    def release(self, key: ShardKey, delete_files: bool, out: list[Effect]) -> None:
+        """Give a shard up, whatever it is to us; its bytes are free when the engine has let go."""
+        own = self._shards.get(key)
+        if own is None or own.role is ShardRole.RELEASING:
+            return
+        if own.role is ShardRole.CLAIMED:
+            del self._shards[key]
+            return
+        own.role = ShardRole.RELEASING
+        out.append(RemoveShard(key, own.shard.name, delete_files))
+
+    def removed(self, key: ShardKey, out: list[Effect]) -> None:
+        """The engine let go."""
+        own = self._shards.get(key)
+        if own is not None and own.role is ShardRole.RELEASING:
+            del self._shards[key]
+            out.append(ForgetShard(key))
+
+    # --- orders ---------------------------------------------------------------------------------
+
+    def torrents_needed(self) -> list[Shard]:
+        """Return the shards that cannot be handed to the engine before their .torrent is here."""
+        return [own.shard for own in self._shards.values() if not own.ordered and own.role is not ShardRole.CLAIMED]
+
+    def order(self, own: OwnShard, members: frozenset[Address], out: list[Effect]) -> None:
+        """Hand a shard whose .torrent is here to the engine, once a run."""
+        if own.ordered or own.role in (ShardRole.CLAIMED, ShardRole.RELEASING):
+            return
+        torrent = own.shard.torrent_sha256
+        match own.role:
+            case ShardRole.HELD:
+                out.append(SeedShard(own.key, own.shard.name, torrent))
+            case ShardRole.CHECKING:
+                if self._checks_under_way() >= CHECKS_AT_ONCE:
+                    return
+                out.append(CheckShard(own.key, own.shard.name, torrent))
+            case _:
+                own.told = members
+                out.append(FetchShard(own.key, own.shard.name, torrent, tuple(sorted(members))))
+        own.ordered = True
+
+    def _checks_under_way(self) -> int:
+        return sum(own.ordered and own.role is ShardRole.CHECKING for own in self._shards.values())
+
+    def tell(self, own: OwnShard, members: frozenset[Address], again: bool, out: list[Effect]) -> None:
+        """Tell the engine whom to fetch from, where that has changed, or ``again``."""
+        if own.ordered and own.role is ShardRole.FETCHING and members and (again or members - own.told):
+            own.told = members
+            out.append(AddSwarmMembers(own.key, tuple(sorted(members))))
+
+    def replace(self, collection: CollectionId, shards: Iterable[Shard]) -> None:
+        """Take over a new version of the manifest: the shards are the same, what is said of them may not be."""
+        for shard in shards:
+            own = self._shards.get(ShardKey(collection, ShardIndex(shard.index)))
+            if own is not None:
+                own.shard = shard

@@ -1,0 +1,297 @@
+"""A node: ``handle(event, now)`` returns effects, and nothing else ever changes its state.
+
+The daemon, the simulator and the tests drive the same class.  Its parts keep their own rules:
+:mod:`gossip` how records spread, :mod:`membership` what is known of a collection, :mod:`custody`
+what becomes of each shard, :mod:`placement` and :mod:`planning` who should hold what.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import assert_never
+
+from mirrord.core import events as ev
+from mirrord.core.announcing import NodeSettings, Reachable, compose
+from mirrord.core.clock import Instant
+from mirrord.core.collecting import blob_arrived, import_manifest, join, leave, restore, want_body
+from mirrord.core.effects import (
+    CheckShard,
+    Effect,
+    ForgetCollection,
+    PauseFetching,
+    PersistSequence,
+    ResumeFetching,
+    SendMessage,
+)
+from mirrord.core.errors import RecordError
+from mirrord.core.gossip.gossip import Gossip, News
+from mirrord.core.planning import fail, lease_until, plan_all
+from mirrord.core.records.codec import encode_announcement
+from mirrord.core.records.ids import Sha256
+from mirrord.core.records.kinds import Kind, ManifestBody, ManifestHead
+from mirrord.core.records.signing import SigningKey, sign
+from mirrord.core.reporting import report
+from mirrord.core.state import NodeState
+from mirrord.core.statistics import ShardRole, Statistics
+from mirrord.core.stored import Stored
+from mirrord.core.wire.messages import BlobChunk, BlobMissing
+
+_TELL_AGAIN_TICKS = 10
+"""Swarm members are told again this often, in case one came back on its old address."""
+
+
+class Node:
+    """One node's mind.
+
+    ``stored`` is what an earlier run left, ``bodies`` the manifest bodies among its blobs by hash.
+    Call ``start`` once, then ``handle`` for every event; after each, be back with ``TimePassed``
+    when ``next_deadline`` comes.
+    """
+
+    def __init__(
+        self, key: SigningKey, settings: NodeSettings, stored: Stored, bodies: Mapping[Sha256, ManifestBody]
+    ) -> None:
+        self._key = key
+        self._timing = settings.timing
+        gossip = Gossip(key.public, settings.agent, settings.timing)
+        self.state = NodeState(key.public, settings, gossip, stored.sequence, set(stored.blobs))
+        self._stored = stored
+        self._bodies = bodies
+        self._next_plan_at = 0.0
+        self._next_publish_at = 0.0
+        self._refresh_at = 0.0
+        self._ticks = 0
+
+    def start(self, now: Instant) -> list[Effect]:
+        """Take up what an earlier run left."""
+        out: list[Effect] = []
+        restore(self.state, self._stored, self._bodies, now, out)
+        self._order(now, out)
+        return out
+
+    def handle(self, event: ev.Event, now: Instant) -> list[Effect]:
+        """Take one event and return what to do, in order."""
+        out: list[Effect] = []
+        self._dispatch(event, now, out)
+        if not self.state.stopping:
+            self._order(now, out)
+            self._publish_where_due(now, out)
+        return out
+
+    def _dispatch(self, event: ev.Event, now: Instant, out: list[Effect]) -> None:
+        state, gossip = self.state, self.state.gossip
+        match event:
+            case ev.TimePassed():
+                self._passed(event, now, out)
+            case ev.SessionOpened():
+                gossip.opened(event, now, out)
+            case ev.SessionClosed():
+                gossip.closed(event)
+            case ev.DialFailed():
+                gossip.dial_failed(event, now)
+            case ev.MessageReceived():
+                self._learn(gossip.received(event.session, event.message, now, out), now, out)
+            case ev.BlobServed():
+                answer = BlobMissing(event.sha256) if event.data is None else None
+                chunk = answer or BlobChunk(event.sha256, event.offset, event.data or b"")
+                out.append(SendMessage(event.session, chunk))
+            case ev.CollectionJoined() | ev.CollectionLeft() | ev.ManifestImported() | ev.AdoptionRequested():
+                self._told(event, now, out)
+            case ev.ListeningStarted():
+                state.reachable = Reachable(event.coordination, event.bittorrent)
+                state.changed()
+            case ev.PledgeChanged():
+                state.settings = replace(state.settings, pledge_bytes=event.pledge_bytes)
+                state.changed()
+            case ev.StopRequested():
+                state.stopping = True
+                gossip.close_all(out)
+            case _:
+                self._engine_said(event, now, out)
+
+    def _told(
+        self,
+        event: ev.CollectionJoined | ev.CollectionLeft | ev.ManifestImported | ev.AdoptionRequested,
+        now: Instant,
+        out: list[Effect],
+    ) -> None:
+        """The operator's wishes."""
+        state = self.state
+        match event:
+            case ev.CollectionJoined():
+                join(state, event.collection, event.bootstrap, now, out)
+            case ev.CollectionLeft():
+                leave(state, event.collection, event.delete_files, now, out)
+            case ev.ManifestImported():
+                import_manifest(state, event, now, out)
+            case ev.AdoptionRequested(key):
+                membership = state.memberships.get(key.collection)
+                shard = membership.shard(key.index) if membership is not None else None
+                if shard is not None and state.custody.get(key) is None and shard.bytes <= state.room_in_pledge:
+                    state.custody.adopt(key, shard, now, out)
+                    state.changed(urgent=False)
+            case _:
+                assert_never(event)
+
+    def _engine_said(
+        self,
+        event: ev.FetchProgressed
+        | ev.HoldingVerified
+        | ev.HoldingFailed
+        | ev.FetchFailed
+        | ev.ShardRemoved
+        | ev.VerificationRequested
+        | ev.DiskFilled
+        | ev.DiskMeasured,
+        now: Instant,
+        out: list[Effect],
+    ) -> None:
+        """News of our own shards."""
+        state, custody = self.state, self.state.custody
+        match event:
+            case ev.FetchProgressed():
+                self._progressed(event, now)
+            case ev.HoldingVerified():
+                self._verified(event, now, out)
+            case ev.HoldingFailed():
+                self._holding_failed(event, now, out)
+            case ev.FetchFailed():
+                own = custody.get(event.shard)
+                if own is not None:
+                    fail(state, own, now, out)
+            case ev.ShardRemoved():
+                custody.removed(event.shard, out)
+                state.changed()
+            case ev.VerificationRequested():
+                own = custody.get(event.shard)
+                if own is not None and own.role is ShardRole.HELD:
+                    out.append(CheckShard(own.key, own.shard.name, own.shard.torrent_sha256))
+            case ev.DiskFilled():
+                out.extend(() if state.paused else (PauseFetching(),))
+                state.paused = f"disk full: {event.detail}"
+            case ev.DiskMeasured():
+                self._disk_measured(event.free_bytes, now, out)
+            case _:
+                assert_never(event)
+
+    def _progressed(self, event: ev.FetchProgressed, now: Instant) -> None:
+        own = self.state.custody.get(event.shard)
+        if own is None or event.bytes_total <= 0:
+            return
+        percent, before = min(99, event.bytes_done * 100 // event.bytes_total), own.percent
+        renewed = lease_until(self.state, own.shard, now)
+        if self.state.custody.progressed(event.shard, percent, renewed, now) and percent // 10 > before // 10:
+            self.state.changed(urgent=False)
+
+    def _verified(self, event: ev.HoldingVerified, now: Instant, out: list[Effect]) -> None:
+        own = self.state.custody.get(event.shard)
+        was_fetching = own is not None and own.role is ShardRole.FETCHING
+        if self.state.custody.verified(event.shard, now, out):
+            self.state.counts["fetches_finished"] += was_fetching
+            self.state.changed()
+
+    def _holding_failed(self, event: ev.HoldingFailed, now: Instant, out: list[Effect]) -> None:
+        state, custody = self.state, self.state.custody
+        own = custody.get(event.shard)
+        if own is None:
+            return
+        if own.role is ShardRole.CHECKING:
+            custody.release(event.shard, False, out)
+            state.changed(urgent=False)
+        elif custody.spoiled(event.shard, lease_until(state, own.shard, now), now, out):
+            state.counts["holdings_failed"] += 1
+            custody.tell(own, state.members_of(own.key), True, out)
+            state.changed()
+
+    def _disk_measured(self, free_bytes: int, now: Instant, out: list[Effect]) -> None:
+        state = self.state
+        state.disk_free_bytes = free_bytes
+        if state.paused and free_bytes > state.bytes_to_come + state.bytes_to_come // 50:
+            state.paused = ""
+            out.append(ResumeFetching())
+            for own in state.custody.all():
+                own.progressed_at = now.monotonic_seconds  # the wait was not its fault
+
+    # --- gossip ---------------------------------------------------------------------------------
+
+    def _learn(self, news: News, now: Instant, out: list[Effect]) -> None:
+        state = self.state
+        for record in news.records:
+            if record.key.subject == state.own and record.key.kind is Kind.ANNOUNCEMENT:
+                state.sequence = max(state.sequence, record.sequence)  # a life of ours that our disk forgot
+                state.changed()
+            elif isinstance(record.content, ManifestHead):
+                want_body(state, record.content)
+        for sha256, data in news.blobs:
+            try:
+                blob_arrived(state, sha256, data, now, out)
+            except RecordError as error:
+                state.gossip.rejected[error.reason] += 1
+        if news.records or news.blobs:
+            state.gossip.ask_for_blobs(now, out)
+
+    # --- time -----------------------------------------------------------------------------------
+
+    def _passed(self, event: ev.TimePassed, now: Instant, out: list[Effect]) -> None:
+        state = self.state
+        if state.stopping:
+            return
+        state.gossip.passed(now, event.dice, out)
+        if now.monotonic_seconds >= self._next_plan_at:
+            self._next_plan_at = now.monotonic_seconds + self._timing.tick_seconds
+            self._ticks += 1
+            plan_all(state, now, out)
+            for own in state.custody.all():
+                if own.role is ShardRole.FETCHING:
+                    state.custody.tell(own, state.members_of(own.key), self._ticks % _TELL_AGAIN_TICKS == 0, out)
+            self._forget_parted(now, out)
+
+    def _forget_parted(self, now: Instant, out: list[Effect]) -> None:
+        for membership in list(self.state.memberships.values()):
+            if membership.parting and membership.parting_until <= now.unix_seconds:
+                del self.state.memberships[membership.collection]
+                self.state.gossip.part(membership.collection, now, out)
+                out.append(ForgetCollection(membership.collection))
+
+    def _order(self, now: Instant, out: list[Effect]) -> None:
+        """Hand shards to the engine as their .torrents arrive."""
+        state = self.state
+        wanted = False
+        for shard in state.custody.torrents_needed():
+            if shard.torrent_sha256 not in state.blobs_held:
+                state.gossip.blobs.want(shard.torrent_sha256, shard.torrent_bytes)
+                wanted = True
+        if wanted:
+            state.gossip.ask_for_blobs(now, out)
+        for own in state.custody.all():
+            if not own.ordered and own.shard.torrent_sha256 in state.blobs_held:
+                state.custody.order(own, state.members_of(own.key), out)
+
+    def _publish_where_due(self, now: Instant, out: list[Effect]) -> None:
+        state = self.state
+        if state.reachable is None or not state.memberships:
+            return
+        is_due = (state.dirty and now.monotonic_seconds >= self._next_publish_at) or state.urgent
+        if not is_due and now.monotonic_seconds < self._refresh_at:
+            return
+        state.sequence = max(state.sequence + 1, int(now.unix_seconds))
+        announcement = compose(
+            state.sequence, state.settings, state.reachable, state.custody, state.memberships.values(), now
+        )
+        out.append(PersistSequence(state.sequence))
+        state.gossip.put(sign(Kind.ANNOUNCEMENT, encode_announcement(announcement), self._key), now, out)
+        state.counts["announcements_published"] += 1
+        state.dirty = state.urgent = False
+        self._next_publish_at = now.monotonic_seconds + self._timing.publish_gap_seconds
+        self._refresh_at = now.monotonic_seconds + self._timing.refresh_seconds
+
+    @property
+    def next_deadline(self) -> float:
+        """Monotonic seconds at which to call back with ``TimePassed``."""
+        deadlines = [self._next_plan_at, self.state.gossip.next_deadline, self._refresh_at]
+        if self.state.dirty:
+            deadlines.append(self._next_publish_at)
+        return min(deadlines)
+
+    def statistics(self, now: Instant) -> Statistics:
+        """Return everything there is to know, as one immutable snapshot."""
+        return report(self.state, now)

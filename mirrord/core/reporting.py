@@ -1,0 +1,148 @@
+"""A node's state as one immutable snapshot for people and for Prometheus."""
+
+from collections import Counter
+from dataclasses import fields
+
+from mirrord.core.clock import Instant
+from mirrord.core.coverage import coverage
+from mirrord.core.custody import OwnShard
+from mirrord.core.gossip.liveness import Liveness, liveness, presence, silent_seconds
+from mirrord.core.membership import Membership
+from mirrord.core.placement.decisions import explain
+from mirrord.core.records.ids import NodeId
+from mirrord.core.records.kinds import Announcement, Shard
+from mirrord.core.state import NodeState
+from mirrord.core.statistics import (
+    CollectionStatistics,
+    Counters,
+    NodeStatistics,
+    PeerStatistics,
+    ShardRole,
+    ShardStatus,
+    Statistics,
+)
+
+_COUNTS_FROM = 0.5
+"""A copy on a node that falls silent is counted until its presence is below one half."""
+
+
+def report(state: NodeState, now: Instant) -> Statistics:
+    """Return the snapshot of this moment."""
+    peers = tuple(
+        _peer(state, node, announcement, now)
+        for node, announcement in sorted(state.gossip.records.nodes())
+        if node != state.own
+    )
+    seen = Counter(peer.liveness for peer in peers)
+    reachable = state.reachable
+    return Statistics(
+        at=now.unix_seconds,
+        node=NodeStatistics(
+            node=state.own,
+            sequence=state.sequence,
+            pledge_bytes=state.settings.pledge_bytes,
+            used_bytes=state.custody.used_bytes,
+            disk_free_bytes=state.disk_free_bytes if state.disk_free_bytes is not None else 0,
+            fetching_paused=state.paused,
+            stopping=state.stopping,
+            coordination=reachable.coordination if reachable is not None else (),
+            bittorrent=reachable.bittorrent if reachable is not None else (),
+            sessions=len(state.gossip.sessions),
+            nodes_alive=seen[Liveness.ALIVE],
+            nodes_away=seen[Liveness.AWAY],
+            nodes_gone=seen[Liveness.GONE],
+        ),
+        peers=peers,
+        collections=tuple(_collection(state, m, now) for _, m in sorted(state.memberships.items())),
+        counters=_counters(state),
+    )
+
+
+def _counters(state: NodeState) -> Counters:
+    counts = state.counts + state.gossip.counts
+    known = {field.name for field in fields(Counters)} - {"records_rejected"}
+    return Counters(
+        **{name: count for name, count in counts.items() if name in known},
+        records_rejected=dict(state.gossip.rejected),
+    )
+
+
+def _peer(state: NodeState, node: NodeId, announcement: Announcement, now: Instant) -> PeerStatistics:
+    silent = silent_seconds(announcement, now)
+    return PeerStatistics(
+        node=node,
+        liveness=liveness(silent, state.settings.timing),
+        silent_seconds=silent,
+        connected=node in state.gossip.sessions.peers(),
+        addresses=announcement.coordination,
+        pledge_bytes=announcement.pledge_bytes,
+        free_bytes=announcement.free_bytes,
+        holdings=sum(len(part.holdings) for part in announcement.collections),
+        claims=sum(len(part.claims) for part in announcement.collections),
+        operator=announcement.operator,
+        agent=announcement.agent,
+    )
+
+
+def _collection(state: NodeState, membership: Membership, now: Instant) -> CollectionStatistics:
+    shards = membership.manifest.body.shards if membership.manifest is not None else ()
+    replicas, holders, records = _replicas(state, membership, len(shards), now)
+    targets = membership.targets or (0,) * len(shards)
+    ours = {own.key.index: own for own in state.custody.of(membership.collection)}
+    return CollectionStatistics(
+        collection=membership.collection,
+        name=membership.manifest.body.name if membership.manifest is not None else "",
+        manifest_version=membership.version,
+        parting=membership.parting,
+        bytes=sum(shard.bytes for shard in shards if not shard.withdrawn),
+        held_bytes=sum(
+            own.shard.bytes for own in state.custody.of(membership.collection) if own.role is ShardRole.HELD
+        ),
+        holders=holders,
+        records=records,
+        shards=tuple(
+            _shard(membership, shard, ours.get(shard.index), replicas[shard.index], targets[shard.index])
+            for shard in shards
+        ),
+        coverage=coverage(shards, membership.bands, replicas, targets),
+    )
+
+
+def _replicas(state: NodeState, membership: Membership, count: int, now: Instant) -> tuple[list[int], int, int]:
+    """Return the copies of each shard on nodes that are present, how many such nodes, how many records."""
+    replicas = [0] * count
+    holders = records = 0
+    held = {state.own: state.custody.indexes(membership.collection, ShardRole.HELD)}
+    for node, announcement in state.gossip.records.announcements(membership.collection):
+        part = announcement.part_in(membership.collection)
+        records += 1
+        is_there = presence(silent_seconds(announcement, now), state.settings.timing) >= _COUNTS_FROM
+        if node != state.own and part is not None and is_there:
+            held[node] = part.holdings
+    for holdings in held.values():
+        holders += bool(holdings.bits)
+        for index in holdings:
+            if index < count:
+                replicas[index] += 1
+    return replicas, holders, records
+
+
+def _shard(membership: Membership, shard: Shard, own: OwnShard | None, replicas: int, target: int) -> ShardStatus:
+    decision = membership.plan.decisions[shard.index] if membership.plan is not None else None
+    need = membership.needs[shard.index] if shard.index < len(membership.needs) else None
+    return ShardStatus(
+        index=shard.index,
+        name=shard.name,
+        bytes=shard.bytes,
+        band=membership.bands[shard.index],
+        demand_ppb=shard.demand_ppb,
+        rights=shard.rights,
+        replicas=replicas,
+        target=target,
+        claims=len(need.claimants) if need is not None else 0,
+        withdrawn_reason=shard.withdrawn_reason,
+        role=own.role if own is not None else ShardRole.NONE,
+        percent=own.percent if own is not None else 0,
+        verified_at=own.verified_at if own is not None else 0,
+        reason=explain(decision) if decision is not None else "waiting: the first look at the network is to come",
+    )

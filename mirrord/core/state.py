@@ -1,0 +1,74 @@
+"""Everything that a node is, in one place; only :mod:`node` and its parts change it."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from mirrord.core.announcing import NodeSettings, Reachable
+from mirrord.core.custody import Custody
+from mirrord.core.gossip.gossip import Gossip
+from mirrord.core.membership import Membership
+from mirrord.core.records.ids import Address, CollectionId, NodeId, Sha256, ShardKey
+from mirrord.core.statistics import ShardRole
+
+
+@dataclass(slots=True)
+class NodeState:
+    """A node's state.
+
+    ``paused`` says in a few words why nothing is fetched, and is empty while fetching goes on;
+    ``disk_free_bytes`` is None until the disk has been measured.  ``dirty`` means that what was
+    last announced is no longer true, ``urgent`` that others decide by the difference.
+    """
+
+    own: NodeId
+    settings: NodeSettings
+    gossip: Gossip
+    sequence: int
+    blobs_held: set[Sha256]
+    custody: Custody = field(default_factory=Custody)
+    memberships: dict[CollectionId, Membership] = field(default_factory=dict)
+    counts: Counter[str] = field(default_factory=Counter)
+    reachable: Reachable | None = None
+    disk_free_bytes: int | None = None
+    paused: str = ""
+    stopping: bool = False
+    dirty: bool = True
+    urgent: bool = False
+
+    def changed(self, urgent: bool = True) -> None:
+        """Note that the announcement must be renewed."""
+        self.dirty = True
+        self.urgent = self.urgent or urgent
+
+    @property
+    def room_bytes(self) -> int:
+        """Bytes that the pledge and the disk both still allow to be claimed."""
+        room = self.room_in_pledge
+        if self.disk_free_bytes is not None:
+            room = min(room, self.disk_free_bytes - self.bytes_to_come)
+        return max(0, room)
+
+    @property
+    def room_in_pledge(self) -> int:
+        """Bytes of the pledge that nothing uses, below 0 after the operator shrank it."""
+        return self.settings.pledge_bytes - self.custody.used_bytes
+
+    @property
+    def bytes_to_come(self) -> int:
+        """Bytes that claims and fetches will still write."""
+        return sum(
+            own.shard.bytes * (100 - own.percent) // 100
+            for own in self.custody.all()
+            if own.role in (ShardRole.CLAIMED, ShardRole.FETCHING)
+        )
+
+    def members_of(self, key: ShardKey) -> frozenset[Address]:
+        """Return the BitTorrent addresses of everybody who says to have a shard, or a part of it."""
+        members: set[Address] = set()
+        for node, announcement in self.gossip.records.announcements(key.collection):
+            part = announcement.part_in(key.collection)
+            if node == self.own or part is None:
+                continue
+            if key.index in part.holdings or any(claim.shard == key.index and claim.fetching for claim in part.claims):
+                members.update(announcement.bittorrent)
+        return frozenset(members)
