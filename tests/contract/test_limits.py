@@ -5,10 +5,8 @@ import re
 from pathlib import Path
 
 LIMITS = Path(__file__).resolve().parents[2] / "mirrord" / "core" / "limits.py"
-UNITS = {
-    *("BYTES", "SECONDS", "FRAMES", "RECORDS", "ENTRIES", "BITS"),
-    *("KIB", "MIB", "GIB"),
-}
+UNITS = ("BYTES", "SECONDS", "FRAMES", "RECORDS", "ENTRIES", "BITS", "PER_SECOND")
+COUNTS = ("_MAX", "_MIN", "_BURST", "_RESERVE")
 MULTIPLES = {"KIB", "MIB", "GIB"}
 REASON_MIN_CHARACTERS = 20
 
@@ -33,9 +31,8 @@ def test_every_limit_has_a_reason() -> None:
 
 
 def test_every_limit_names_its_unit_or_counts_something() -> None:
-    strange = [
-        name for name, _ in constants() if name.split("_")[-1] not in UNITS and not name.endswith(("_MAX", "_MIN"))
-    ]
+    names = [name for name, _ in constants() if name not in MULTIPLES]
+    strange = [name for name in names if not name.endswith((*UNITS, *COUNTS))]
     assert not strange
 
 

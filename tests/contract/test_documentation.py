@@ -1,0 +1,54 @@
+"""The documentation says what is there, in our words."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from mirrord.config.keys import FIELDS, description_of
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCS = ROOT / "docs"
+
+# One word, one meaning; a page that explains a word shows it in bold or as code.
+WORDS = {
+    *("collection", "curator", "manifest", "shard", "band", "demand share", "node", "peer", "swarm member"),
+    *("announcement", "pledge", "claim", "holding", "replica", "target", "deficit", "surplus", "view", "plan"),
+    *("settle", "yield", "release", "audit", "challenge", "proof", "verdict", "scrub", "alive", "away", "gone"),
+    *("bootstrap address", "event", "effect", "command"),
+}
+# What other projects call things, and ours does not.
+FOREIGN_WORDS = {
+    r"(bit)?torrent[ -]peers?|swarm[ -]peers?": "swarm member",
+    r"white-?list|black-?list": "say who is allowed or refused",
+    r"replication factor": "target",
+    r"leecher": "swarm member",
+}
+
+
+def test_every_configuration_key_is_documented() -> None:
+    guide = (DOCS / "operating.md").read_text()
+    assert not [key for key in FIELDS if f"`{key}`" not in guide]
+
+
+def test_every_configuration_key_explains_itself_and_its_default() -> None:
+    assert not [key for key in FIELDS if not re.search(r"default|Without it|The same as", description_of(key))]
+
+
+def test_the_glossary_has_every_word() -> None:
+    shown = re.findall(r"\*\*([^*]+)\*\*|`([^`]+)`|^\| ([^|]+) \|", (DOCS / "glossary.md").read_text(), re.MULTILINE)
+    words = {part.strip(" *`").lower() for groups in shown for group in groups for part in re.split(r"[,:]", group)}
+    assert not sorted(WORDS - words)
+
+
+@pytest.mark.parametrize("pattern", FOREIGN_WORDS)
+def test_nobody_uses_a_foreign_word_for_a_thing_of_ours(pattern: str) -> None:
+    texts = [*(ROOT / "mirrord").rglob("*.py"), *(ROOT / "proto").glob("*.*"), *DOCS.rglob("*.md"), ROOT / "README.md"]
+    found = [
+        f"{path.relative_to(ROOT)}:{number}: {line.strip()}"
+        for path in texts
+        if path.name != "glossary.md"
+        for number, line in enumerate(path.read_text().splitlines(), start=1)
+        if re.search(rf"\b({pattern})\b", line, re.IGNORECASE) and "wire_pb2" not in path.name
+    ]
+    assert not found, f"our word is: {FOREIGN_WORDS[pattern]}"
