@@ -286,9 +286,8 @@ def test_an_address_that_cannot_be_listened_on_is_named() -> None:
 
         await Network(NetworkSettings(listen=(address,)), bytes(32), emit).run()
 
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        with pytest.raises(ShellError, match="in use"):
-            trio.run(listen, Address("127.0.0.1", taken.getsockname()[1]))
+    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(ShellError, match="in use"):
+        trio.run(listen, Address("127.0.0.1", taken.getsockname()[1]))
     with pytest.raises(ShellError, match=r"192\.0\.2\.1"):
         trio.run(listen, Address("192.0.2.1", 7700))
     with pytest.raises(ConfigError, match=r"no-such-host\.invalid"):
