@@ -1,0 +1,81 @@
+"""One page of metrics, made from one snapshot; pure but for the process's own figures.
+
+Nothing is remembered between two pages: a number that cannot be had now is absent, never old.
+"""
+
+import platform
+import time
+from collections.abc import Iterable
+from typing import Final
+
+from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, ProcessCollector, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from mirrord.core.statistics import Statistics
+from mirrord.metrics.collection_families import collection_families
+from mirrord.metrics.node_families import counter_families, engine_families, node_families, peer_families
+from mirrord.metrics.source import EngineTotals
+
+CONTENT_TYPE: Final = CONTENT_TYPE_PLAIN_0_0_4
+
+
+class SnapshotCollector(Collector):
+    """The families of one snapshot.
+
+    ``started`` is ``time.perf_counter()`` from before the snapshot was taken, ``errors`` how many
+    pages could not be made.
+    """
+
+    def __init__(self, statistics: Statistics, engine: EngineTotals, version: str, errors: int, started: float) -> None:
+        self._statistics = statistics
+        self._engine = engine
+        self._version = version
+        self._errors = errors
+        self._started = started
+
+    def collect(self) -> Iterable[Metric]:
+        """Yield every family, this page's own duration last."""
+        statistics = self._statistics
+        yield GaugeMetricFamily(
+            "mirrord_snapshot_timestamp_seconds", "When the snapshot of this page was taken.", statistics.at
+        )
+        yield from node_families(statistics.node)
+        yield from peer_families(statistics.peers)
+        yield from collection_families(statistics.collections)
+        yield from engine_families(self._engine)
+        yield from counter_families(statistics.counters)
+        yield from _own_families(self._version, self._errors, failed=False)
+        yield GaugeMetricFamily(
+            "mirrord_scrape_duration_seconds",
+            "Taking the snapshot and making this page of it, the writing of the text left out.",
+            time.perf_counter() - self._started,
+        )
+
+
+class FailureCollector(Collector):
+    """What can still be said where no snapshot could be had, or nothing could be made of it."""
+
+    def __init__(self, version: str, errors: int) -> None:
+        self._version = version
+        self._errors = errors
+
+    def collect(self) -> Iterable[Metric]:
+        """Yield the daemon's own families, and that the rest is missing."""
+        yield from _own_families(self._version, self._errors, failed=True)
+
+
+def _own_families(version: str, errors: int, *, failed: bool) -> Iterable[Metric]:
+    yield GaugeMetricFamily(
+        "mirrord_scrape_failed", "1 if everything but the process's own figures is missing from this page.", failed
+    )
+    yield CounterMetricFamily("mirrord_scrape_errors", "Pages that could not be made.", errors)
+    build = GaugeMetricFamily("mirrord_build_info", "What runs here; always 1.", labels=("version", "python"))
+    build.add_metric((version, platform.python_version()), 1)
+    yield build
+    yield from ProcessCollector(registry=None).collect()
+
+
+def write_page(collector: Collector) -> bytes:
+    """Return a collector's families in the text format; CPU-bound, so run it in a thread."""
+    return generate_latest(collector)

@@ -1,0 +1,80 @@
+"""Metrics of this node, of the other nodes it knows, and of what it has done."""
+
+from collections.abc import Iterator, Sequence
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+
+from mirrord.core.errors import RejectReason
+from mirrord.core.statistics import Counters, Liveness, NodeStatistics, PeerStatistics
+from mirrord.metrics.source import EngineTotals
+
+
+def node_families(node: NodeStatistics) -> Iterator[Metric]:
+    """Yield the families of this node."""
+    nodes = GaugeMetricFamily("mirrord_nodes", "Nodes by liveness, in this node's opinion.", labels=("liveness",))
+    nodes.add_metric((Liveness.ALIVE.value,), node.nodes_alive)
+    nodes.add_metric((Liveness.AWAY.value,), node.nodes_away)
+    nodes.add_metric((Liveness.GONE.value,), node.nodes_gone)
+    yield nodes
+    yield GaugeMetricFamily("mirrord_pledge_bytes", "What the operator gives.", node.pledge_bytes)
+    yield GaugeMetricFamily(
+        "mirrord_used_bytes", "Holdings and fetches together; never above the pledge.", node.used_bytes
+    )
+    yield GaugeMetricFamily(
+        "mirrord_disk_free_bytes", "What the file system of the data folder still offers.", node.disk_free_bytes
+    )
+    yield GaugeMetricFamily(
+        "mirrord_fetching_paused", "1 while nothing is fetched (the disk is full), else 0.", bool(node.fetching_paused)
+    )
+    yield GaugeMetricFamily("mirrord_stopping", "1 while the daemon stops, else 0.", node.stopping)
+    yield GaugeMetricFamily("mirrord_sessions", "Open sessions with peers.", node.sessions)
+
+
+def peer_families(peers: Sequence[PeerStatistics]) -> Iterator[Metric]:
+    """Yield what the peers pledge and have free, by liveness; never a series for each peer."""
+    pledged = GaugeMetricFamily(
+        "mirrord_peers_pledge_bytes", "What all peers give together, by liveness.", labels=("liveness",)
+    )
+    free = GaugeMetricFamily(
+        "mirrord_peers_free_bytes", "What all peers say is free of their pledges, by liveness.", labels=("liveness",)
+    )
+    for liveness in Liveness:
+        some = [peer for peer in peers if peer.liveness is liveness]
+        pledged.add_metric((liveness.value,), sum(peer.pledge_bytes for peer in some))
+        free.add_metric((liveness.value,), sum(peer.free_bytes for peer in some))
+    yield pledged
+    yield free
+
+
+def engine_families(engine: EngineTotals) -> Iterator[Metric]:
+    """Yield what the engine moved."""
+    yield CounterMetricFamily(
+        "mirrord_fetch_bytes", "Payload that came from swarm members, good or not.", engine.fetched_bytes
+    )
+    yield CounterMetricFamily("mirrord_upload_bytes", "Payload sent to swarm members.", engine.uploaded_bytes)
+
+
+def counter_families(counters: Counters) -> Iterator[Metric]:
+    """Yield what happened since the start of the process."""
+    for name, text, number in (
+        ("claims_made", "Claims announced.", counters.claims_made),
+        ("claims_won", "Claims that settled and became fetches.", counters.claims_won),
+        ("claims_yielded", "Claims withdrawn because enough better ones stood.", counters.claims_yielded),
+        ("fetches_finished", "Fetches that became holdings.", counters.fetches_finished),
+        ("fetches_failed", "Fetches that the engine gave up.", counters.fetches_failed),
+        ("holdings_failed", "Holdings in which a re-read found bad pieces.", counters.holdings_failed),
+        ("announcements_published", "Announcements signed.", counters.announcements_published),
+        ("records_accepted", "Records of peers that changed something.", counters.records_accepted),
+        ("gossip_rounds", "Anti-entropy exchanges begun.", counters.gossip_rounds),
+        ("sessions_opened", "Sessions opened, from either side.", counters.sessions_opened),
+        ("sessions_ended_at_fault", "Sessions ended for a fault of the peer.", counters.sessions_ended_at_fault),
+        ("dials_failed", "Dials that nobody answered as a peer.", counters.dials_failed),
+        ("blobs_fetched", "Manifests and torrents fetched from peers.", counters.blobs_fetched),
+    ):
+        yield CounterMetricFamily(f"mirrord_{name}", text, number)
+    rejected = CounterMetricFamily(
+        "mirrord_records_rejected", "Records of peers that changed nothing, by reason.", labels=("reason",)
+    )
+    for reason in RejectReason:
+        rejected.add_metric((reason.value,), (counters.records_rejected or {}).get(reason, 0))
+    yield rejected

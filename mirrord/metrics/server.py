@@ -1,0 +1,116 @@
+"""/metrics, /healthz and /readyz."""
+
+import hmac
+import time
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Final
+
+import structlog
+import trio
+
+from mirrord.core.errors import ShellError
+from mirrord.core.statistics import Statistics
+from mirrord.http.messages import HttpLimits, Request, Response
+from mirrord.http.server import Listeners, serve_http
+from mirrord.metrics.exposition import CONTENT_TYPE, FailureCollector, SnapshotCollector, write_page
+from mirrord.metrics.source import MetricsSource
+
+LIMITS: Final = HttpLimits(body_bytes=0, connections=16, handle_seconds=10.0)
+"""Prometheus itself waits ten seconds for a page."""
+
+_log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
+
+class MetricsServer:
+    """Answers requests from ``source``; ``bearer_token`` (empty: none) guards /metrics alone."""
+
+    def __init__(self, source: MetricsSource, version: str, bearer_token: str) -> None:
+        self._source = source
+        self._version = version
+        self._bearer_token = bearer_token
+        self._errors = 0
+        self._one_at_a_time = trio.CapacityLimiter(1)
+        self._routes: dict[str, Callable[[Request], Awaitable[Response]]] = {
+            "/metrics": self._metrics,
+            "/healthz": self._healthz,
+            "/readyz": self._readyz,
+        }
+
+    async def handle(self, request: Request) -> Response:
+        """Answer one request."""
+        route = self._routes.get(request.path)
+        if route is None:
+            return Response(404, f"here are {', '.join(self._routes)}\n".encode())
+        if request.method not in ("GET", "HEAD"):
+            return Response(405, b"only GET works here\n", headers={"allow": "GET"})
+        return await route(request)
+
+    async def _metrics(self, request: Request) -> Response:
+        if self._bearer_token:
+            wanted = f"Bearer {self._bearer_token}".encode()
+            if not hmac.compare_digest(request.headers.get("authorization", "").encode(), wanted):
+                return Response(401, b"a bearer token is asked for\n", headers={"www-authenticate": "Bearer"})
+        return Response(200, await self._page(), CONTENT_TYPE)
+
+    async def _page(self) -> bytes:
+        started = time.perf_counter()
+        try:
+            statistics = self._source.statistics()
+            collector = SnapshotCollector(
+                statistics, self._source.engine_totals(), self._version, self._errors, started
+            )
+            return await trio.to_thread.run_sync(write_page, collector, limiter=self._one_at_a_time)
+        except Exception:
+            # A dead collector must show as such on the page: an error gauge, and no old values.
+            _log.exception("metrics could not be collected")
+            self._errors += 1
+            return write_page(FailureCollector(self._version, self._errors))
+
+    async def _healthz(self, request: Request) -> Response:
+        """Say yes: whoever reads this has seen the loop take a request."""
+        return Response(200, b"ok\n")
+
+    async def _readyz(self, request: Request) -> Response:
+        missing = missing_for_readiness(self._source.statistics())
+        if missing:
+            return Response(503, "".join(f"{line}\n" for line in missing).encode())
+        return Response(200, b"ready\n")
+
+
+def missing_for_readiness(statistics: Statistics) -> tuple[str, ...]:
+    """Return what this node still lacks before peers can count on it, a line each."""
+    missing = []
+    if statistics.node.stopping:
+        missing.append("stopping")
+    if not statistics.node.coordination:
+        missing.append("not listening for peers yet")
+    waiting = sum(not collection.manifest_version for collection in statistics.collections)
+    if waiting:
+        missing.append(f"waiting for the manifests of {waiting} of {len(statistics.collections)} collections")
+    return tuple(missing)
+
+
+async def open_metrics_listeners(host: str, port: int) -> list[trio.SocketListener]:
+    """Listen on ``host:port``, or raise :class:`ShellError`."""
+    try:
+        return await trio.open_tcp_listeners(port, host=host)
+    except OSError as error:
+        message = f"cannot listen for metrics on {host}:{port}: {error.strerror or error}"
+        raise ShellError(message, "choose another metrics_listen, or stop what listens there") from None
+
+
+async def serve_metrics(
+    listeners: Listeners,
+    source: MetricsSource,
+    *,
+    version: str,
+    bearer_token: str = "",
+    limits: HttpLimits = LIMITS,
+    stop: trio.Event | None = None,
+    task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
+) -> None:
+    """Serve ``source`` on ``listeners`` (which this closes; wrap them for TLS) until ``stop`` is set."""
+    server = MetricsServer(source, version, bearer_token)
+    serve = partial(serve_http, listeners, server.handle, limits=limits, stop=stop)
+    await serve(task_status=task_status)

@@ -1,0 +1,125 @@
+"""What a page of metrics says of a snapshot, read back with Prometheus' own parser."""
+
+import time
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from mirrord.core.records.ids import CollectionId, to_short_text, to_text
+from mirrord.core.statistics import ShardRole, Statistics
+from mirrord.metrics.collection_families import SHARD_SERIES_MAX
+from mirrord.metrics.exposition import FailureCollector, SnapshotCollector, write_page
+from mirrord.metrics.source import EngineTotals
+from tests.builders import collection_id, make_collection, make_node, make_shard, make_statistics
+
+OWN = to_short_text(collection_id(1))
+Page = dict[tuple[str, frozenset[tuple[str, str]]], float]
+
+
+def page_of(statistics: Statistics) -> Page:
+    text = write_page(SnapshotCollector(statistics, EngineTotals(5, 7), "0.1.0", 0, time.perf_counter())).decode()
+    samples = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
+    page = {(sample.name, frozenset(sample.labels.items())): float(sample.value) for sample in samples}
+    assert len(page) == len(samples), "two samples with the same labels"
+    return page
+
+
+def number(page: Page, name: str, **labels: str) -> float:
+    return page[(name, frozenset(labels.items()))]
+
+
+def names(page: Page) -> set[str]:
+    return {name for name, _ in page}
+
+
+def test_every_shard_is_counted_once_by_band_and_replicas() -> None:
+    shards = [make_shard(i, replicas=i) for i in range(9)]
+    page = page_of(make_statistics([make_collection(shards)]))
+    own = {"collection": OWN, "kind": "claimed"}
+    assert number(page, "mirrord_shards", band="head", replicas="0", **own) == 1
+    assert number(page, "mirrord_shards", band="upper", replicas="1", **own) == 1
+    assert number(page, "mirrord_shards", band="zero", replicas="4", **own) == 1
+    assert number(page, "mirrord_shards", band="zero", replicas="5+", **own) == 4
+    assert sum(value for (name, _), value in page.items() if name == "mirrord_shards") == 9
+    classes = {dict(labels)["replicas"] for name, labels in page if name == "mirrord_shards"}
+    assert classes == {"0", "1", "2", "3", "4", "5+"}
+    assert number(page, "mirrord_shards_target_met", band="zero", **own) == 5
+    assert number(page, "mirrord_min_replicas", **own) == 0
+    assert number(page, "mirrord_max_replicas", **own) == 8
+    assert number(page, "mirrord_shards_below_target", **own) == 3
+    assert number(page, "mirrord_below_target_bytes", **own) == 300_000_000_000
+
+
+def test_coverage_is_told_by_demand_by_items_and_by_bytes() -> None:
+    shards = [make_shard(0, replicas=2, demand_ppb=900_000_000), make_shard(1, replicas=0, demand_ppb=100_000_000)]
+    page = page_of(make_statistics([make_collection(shards)]))
+    own = {"collection": OWN, "kind": "claimed"}
+    for weight, two in (("demand", 0.9), ("items", 0.5), ("bytes", 0.5)):
+        assert number(page, "mirrord_coverage_ratio", weight=weight, replicas="2", **own) == pytest.approx(two)
+        assert number(page, "mirrord_coverage_ratio", weight=weight, replicas="target", **own) == 0
+
+
+def test_the_node_its_peers_and_its_deeds_are_told() -> None:
+    page = page_of(make_statistics(node=make_node(fetching_paused="the disk is full")))
+    assert number(page, "mirrord_nodes", liveness="away") == 1
+    assert number(page, "mirrord_pledge_bytes") == 1_000_000_000_000
+    assert number(page, "mirrord_used_bytes") == 400_000_000_000
+    assert number(page, "mirrord_peers_pledge_bytes", liveness="alive") == 6_000_000_000_000
+    assert number(page, "mirrord_fetching_paused") == 1
+    assert number(page, "mirrord_fetch_bytes_total") == 5
+    assert number(page, "mirrord_upload_bytes_total") == 7
+    assert number(page, "mirrord_claims_yielded_total") == 2
+    assert number(page, "mirrord_records_rejected_total", reason="stale") == 11
+    assert number(page, "mirrord_records_rejected_total", reason="wrong_author") == 0
+    assert number(page, "mirrord_own_shards", collection=OWN, role=ShardRole.HELD.value) == 2
+    assert number(page, "mirrord_scrape_failed") == 0
+    assert number(page, "process_resident_memory_bytes") > 0
+    assert number(page, "mirrord_scrape_duration_seconds") > 0
+
+
+def test_shards_below_target_have_series_of_their_own_the_worst_first_and_not_too_many() -> None:
+    shards = [make_shard(i, replicas=i % 2) for i in range(2 * SHARD_SERIES_MAX + 10)]
+    page = page_of(make_statistics([make_collection([*shards, make_shard(999, replicas=0, withdrawn_reason="x")])]))
+    told = {dict(labels)["shard"]: value for (name, labels), value in page.items() if name == "mirrord_shard_replicas"}
+    assert len(told) == SHARD_SERIES_MAX
+    assert set(told.values()) == {0}
+    assert "999" not in told
+    assert number(page, "mirrord_shard_series_omitted", collection=OWN) == SHARD_SERIES_MAX + 10
+
+
+def test_a_collection_without_a_manifest_claims_no_replicas() -> None:
+    page = page_of(make_statistics([make_collection([], manifest_version=0)]))
+    assert number(page, "mirrord_collection_manifest_version", collection=OWN) == 0
+    assert not {"mirrord_min_replicas", "mirrord_coverage_ratio", "mirrord_shards"} & names(page)
+
+
+def test_a_hostile_name_stays_one_label_of_bounded_length() -> None:
+    name = 'a"} 1\nevil{x="\\\x00\x1b[31m' + "\N{SNOWMAN}" * 1000
+    page = page_of(make_statistics([make_collection([], name)]))
+    (labels,) = (dict(labels) for metric, labels in page if metric == "mirrord_collection_info")
+    assert labels["id"] == to_text(collection_id(1))
+    assert labels["name"].startswith('a"} 1')
+    assert labels["name"].isprintable() and len(labels["name"]) <= 128
+    assert not any(metric.startswith("evil") for metric, _ in page)
+
+
+def test_two_collections_with_one_short_id_are_told_apart() -> None:
+    twins = [CollectionId(bytes(31) + b"\1"), CollectionId(bytes(31) + b"\2")]
+    page = page_of(make_statistics([make_collection([], collection=twin) for twin in twins]))
+    told = {dict(labels)["collection"] for name, labels in page if name == "mirrord_collection_bytes"}
+    assert told == {to_text(twin) for twin in twins}
+
+
+def test_names_and_units_follow_the_rules() -> None:
+    page = page_of(make_statistics())
+    for name in names(page):
+        assert name.startswith(("mirrord_", "process_")), name
+    ratios = [value for (name, _), value in page.items() if name.endswith("_ratio")]
+    assert ratios and all(0 <= ratio <= 1 for ratio in ratios)
+
+
+def test_a_failure_page_shows_no_value_of_the_network() -> None:
+    text = write_page(FailureCollector("0.1.0", 3)).decode()
+    assert "mirrord_scrape_failed 1.0" in text
+    assert "mirrord_scrape_errors_total 3.0" in text
+    assert "mirrord_shards" not in text and "mirrord_nodes" not in text
