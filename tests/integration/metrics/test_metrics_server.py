@@ -155,7 +155,7 @@ class Witness(dict[RejectReason, int]):
     """Counters that remember in which threads they were read."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__({RejectReason.STALE: 1})
         self.threads: set[int] = set()
 
     def get(self, key: RejectReason, default: int = 0) -> int:  # type: ignore[override]
