@@ -56,13 +56,16 @@ class Blobs:
 
     def held(self) -> frozenset[Sha256]:
         """Return the names of all blobs, read from the folders: for the start, not for the loop."""
-        return frozenset(
-            Sha256(bytes.fromhex(file.name))
-            for folder in self._root.iterdir()
-            if folder.name not in (_INCOMING, _DAMAGED)
-            for file in folder.iterdir()
-            if _NAME.fullmatch(file.name) and file.name.startswith(folder.name)
-        )
+        try:
+            return frozenset(
+                Sha256(bytes.fromhex(file.name))
+                for folder in self._root.iterdir()
+                if folder.name not in (_INCOMING, _DAMAGED) and folder.is_dir()
+                for file in folder.iterdir()
+                if _NAME.fullmatch(file.name) and file.name.startswith(folder.name)
+            )
+        except OSError as error:
+            raise disk_error("list", self._root, error) from error
 
     def remove(self, sha256: Sha256) -> None:
         """Forget a blob; it need not be there."""

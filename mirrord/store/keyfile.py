@@ -72,7 +72,7 @@ def _read_private(path: Path) -> bytes:
             raise ConfigError(f"the key file {path} is not a file", "give the path of the file that holds the key")
         if _is_open_to_others(status):
             raise ConfigError(
-                f"the key file {path} can be read by others (mode {stat.S_IMODE(status.st_mode):04o})",
+                f"the key file {path} is open to others (mode {stat.S_IMODE(status.st_mode):04o})",
                 f"close it with: chmod 600 {path}",
             )
         return os.read(descriptor, _READ_MAX_BYTES)

@@ -1,7 +1,7 @@
 """What the node remembers: read whole at the start, changed by the core's persist effects.
 
-The effects of one event become one transaction; its blobs are written before that.  Which effects those are, and what a record
-means, is the core's business; this file only knows which rows they touch.
+The effects of one event become one transaction; its blobs are written before that.  Which effects
+those are, and what a record means, is the core's business; this file knows which rows they touch.
 """
 
 from collections.abc import AsyncIterator, Iterator, Sequence
