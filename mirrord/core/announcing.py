@@ -29,6 +29,7 @@ class NodeSettings:
     asn: int = 0
     refused_rights: tuple[str, ...] = ()
     obey_withdrawals: bool = True
+    bootstrap: tuple[Address, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

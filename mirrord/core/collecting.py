@@ -23,6 +23,7 @@ def restore(
     shard that no manifest knows is dropped from the database and its files are left alone.
     """
     gossip = state.gossip
+    gossip.learn(state.settings.bootstrap, pinned=True)
     for peer in stored.peers:
         gossip.book.learn(peer.address, peer.peer)
     for kept in stored.collections:

@@ -47,7 +47,8 @@ class OwnShard:
     """One shard of ours.
 
     ``ordered`` says that the engine was asked for it in this run; ``told`` are the swarm members
-    that it knows.  ``progressed_at`` is when the fetch last gained a percent.
+    that it knows.  ``progressed_at`` is when the fetch last gained a percent; ``verifying`` that a
+    holding is being read again for the operator.
     """
 
     key: ShardKey
@@ -59,6 +60,7 @@ class OwnShard:
     progressed_at: float = 0.0
     verified_at: int = 0
     ordered: bool = False
+    verifying: bool = False
     told: frozenset[Address] = frozenset()
 
 
@@ -137,6 +139,7 @@ class Custody:
         if own is None or own.role is ShardRole.RELEASING:
             return False
         is_new = own.role is not ShardRole.HELD
+        own.verifying = False
         own.role, own.percent, own.verified_at = ShardRole.HELD, 100, int(now.unix_seconds)
         out.append(PersistShard(key, ShardState.HELD, own.verified_at))
         return is_new
@@ -147,9 +150,16 @@ class Custody:
         if own is None or own.role is not ShardRole.HELD:
             return False
         own.role, own.since, own.lease_until, own.percent = ShardRole.FETCHING, now, lease_until, 99
-        own.progressed_at, own.told = now.monotonic_seconds, frozenset()
+        own.progressed_at, own.told, own.verifying = now.monotonic_seconds, frozenset(), False
         out.append(PersistShard(key, ShardState.FETCHING, own.verified_at))
         return True
+
+    def verify(self, key: ShardKey, out: list[Effect]) -> None:
+        """Read a holding again; it stays one until a piece turns out to be wrong."""
+        own = self._shards.get(key)
+        if own is not None and own.role is ShardRole.HELD and own.ordered and not own.verifying:
+            own.verifying = True
+            out.append(CheckShard(key, own.shard.name, own.shard.torrent_sha256))
 
     # --- out ------------------------------------------------------------------------------------
 

@@ -14,7 +14,6 @@ from mirrord.core.announcing import NodeSettings, Reachable, compose
 from mirrord.core.clock import Instant
 from mirrord.core.collecting import blob_arrived, import_manifest, join, leave, restore, want_body
 from mirrord.core.effects import (
-    CheckShard,
     Effect,
     ForgetCollection,
     PauseFetching,
@@ -26,8 +25,8 @@ from mirrord.core.errors import RecordError
 from mirrord.core.gossip.gossip import Gossip, News
 from mirrord.core.planning import fail, lease_until, plan_all
 from mirrord.core.records.codec import encode_announcement
-from mirrord.core.records.ids import Sha256
-from mirrord.core.records.kinds import Kind, ManifestBody, ManifestHead
+from mirrord.core.records.ids import CollectionId, Sha256
+from mirrord.core.records.kinds import Kind, ManifestBody, ManifestHead, Shard
 from mirrord.core.records.signing import SigningKey, sign
 from mirrord.core.reporting import report
 from mirrord.core.state import NodeState
@@ -162,9 +161,7 @@ class Node:
                 custody.removed(event.shard, out)
                 state.changed()
             case ev.VerificationRequested():
-                own = custody.get(event.shard)
-                if own is not None and own.role is ShardRole.HELD:
-                    out.append(CheckShard(own.key, own.shard.name, own.shard.torrent_sha256))
+                custody.verify(event.shard, out)
             case ev.DiskFilled():
                 out.extend(() if state.paused else (PauseFetching(),))
                 state.paused = f"disk full: {event.detail}"
@@ -291,6 +288,11 @@ class Node:
         if self.state.dirty:
             deadlines.append(self._next_publish_at)
         return min(deadlines)
+
+    def shards_of(self, collection: CollectionId) -> tuple[Shard, ...]:
+        """Return the shards of a joined collection, none before its manifest is here."""
+        membership = self.state.memberships.get(collection)
+        return membership.manifest.body.shards if membership is not None and membership.manifest is not None else ()
 
     def statistics(self, now: Instant) -> Statistics:
         """Return everything there is to know, as one immutable snapshot."""

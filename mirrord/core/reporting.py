@@ -141,8 +141,14 @@ def _shard(membership: Membership, shard: Shard, own: OwnShard | None, replicas:
         target=target,
         claims=len(need.claimants) if need is not None else 0,
         withdrawn_reason=shard.withdrawn_reason,
-        role=own.role if own is not None else ShardRole.NONE,
+        role=_role(own),
         percent=own.percent if own is not None else 0,
         verified_at=own.verified_at if own is not None else 0,
         reason=explain(decision) if decision is not None else "waiting: the first look at the network is to come",
     )
+
+
+def _role(own: OwnShard | None) -> ShardRole:
+    if own is None:
+        return ShardRole.NONE
+    return ShardRole.CHECKING if own.verifying else own.role

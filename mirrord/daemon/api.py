@@ -1,0 +1,136 @@
+"""The daemon as the control interface and the metrics see it."""
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+
+import trio
+
+from mirrord.collections.invitation import parse_invitation
+from mirrord.collections.reading import CollectionFolder, read_collection_folder
+from mirrord.control.api import EngineSummary
+from mirrord.core import events as ev
+from mirrord.core.errors import RecordError, StorageError, UsageError
+from mirrord.core.records.ids import CollectionId, Sha256, ShardIndex, ShardKey, to_short_text
+from mirrord.core.records.kinds import Shard
+from mirrord.core.statistics import Statistics
+from mirrord.daemon.loop import NodeLoop
+from mirrord.metrics.source import EngineTotals
+from mirrord.store.blobs import Blobs
+from mirrord.torrents.adoption import link_shard, place_of
+from mirrord.torrents.engine import Engine
+
+
+class DaemonApi:
+    """Turns wishes into events, and waits until the node has taken them up."""
+
+    def __init__(
+        self,
+        loop: NodeLoop,
+        engine: Engine,
+        blobs: Blobs,
+        data_folder: Path,
+        shards_of: Callable[[CollectionId], tuple[Shard, ...]],
+        request_stop: Callable[[], None],
+    ) -> None:
+        self._loop = loop
+        self._engine = engine
+        self._blobs = blobs
+        self._data_folder = data_folder
+        self._shards_of = shards_of
+        self._request_stop = request_stop
+
+    def statistics(self) -> Statistics:
+        """Return a snapshot of now."""
+        return self._loop.statistics()
+
+    def engine_summary(self) -> EngineSummary:
+        """Return what the engine has moved, and how fast."""
+        found = self._engine.statistics()
+        return EngineSummary(
+            uploaded_bytes=found.uploaded_payload_bytes,
+            downloaded_bytes=found.downloaded_payload_bytes,
+            upload_bytes_per_second=sum(shard.upload_rate for shard in found.shards),
+            download_bytes_per_second=sum(shard.download_rate for shard in found.shards),
+        )
+
+    def engine_totals(self) -> EngineTotals:
+        """Return what the engine has moved."""
+        found = self._engine.statistics()
+        return EngineTotals(found.downloaded_payload_bytes, found.uploaded_payload_bytes)
+
+    async def join(self, invitation: str) -> CollectionId:
+        """Join the collection of an invitation."""
+        parsed = parse_invitation(invitation)
+        await self._loop.tell(ev.CollectionJoined(parsed.collection, parsed.bootstrap))
+        return parsed.collection
+
+    async def import_collection(self, path: Path, adopt: Path | None) -> CollectionId:
+        """Join the collection that was built in ``path``, and hold what lies in ``adopt``."""
+        folder = await trio.to_thread.run_sync(read_collection_folder, path)
+        blobs = await self._keep_blobs(folder)
+        await self._loop.tell(ev.CollectionJoined(folder.collection, ()))
+        try:
+            await self._loop.tell(ev.ManifestImported(folder.envelope, folder.body, blobs))
+        except RecordError as error:
+            raise UsageError(f"{path}: the manifest was refused: {error.message}", "publish a newer version") from None
+        if adopt is not None:
+            await self.adopt(folder.collection, adopt)
+        return folder.collection
+
+    async def _keep_blobs(self, folder: CollectionFolder) -> tuple[Sha256, ...]:
+        kept = [Sha256(hashlib.sha256(folder.body_blob).digest())]
+        await self._blobs.write_blob(kept[0], folder.body_blob)
+        for shard, path in zip(folder.body.shards, folder.torrents, strict=True):
+            if not self._blobs.has(shard.torrent_sha256):
+                await self._blobs.write_blob(shard.torrent_sha256, await _read(path))
+            kept.append(shard.torrent_sha256)
+        return tuple(kept)
+
+    async def leave(self, collection: CollectionId) -> None:
+        """Leave; the files stay where they are, for the operator to keep or to delete."""
+        await self._loop.tell(ev.CollectionLeft(collection, delete_files=False))
+
+    async def verify(self, collection: CollectionId, shards: tuple[ShardIndex, ...]) -> None:
+        """Read these holdings again."""
+        for index in shards:
+            await self._loop.tell(ev.VerificationRequested(ShardKey(collection, index)))
+
+    async def adopt(self, collection: CollectionId, folder: Path) -> tuple[ShardIndex, ...]:
+        """Take the shards that lie in ``folder`` in place; each is read whole before it counts."""
+        if not await trio.Path(folder).is_dir():
+            raise UsageError(f"{folder} is not a folder", "give the folder that holds the files or the shards")
+        shards = self._shards_of(collection)
+        if not shards:
+            hint = "wait until `mirrord collection list` shows its version"
+            raise UsageError(f"the manifest of {to_short_text(collection)} is not here yet", hint)
+        found: list[ShardIndex] = []
+        for shard in shards:
+            torrent = await self._blobs.read_blob(shard.torrent_sha256) if not shard.withdrawn else None
+            if torrent is not None and await self._adopt_one(ShardKey(collection, shard.index), shard, torrent, folder):
+                found.append(shard.index)
+        return tuple(found)
+
+    async def _adopt_one(self, key: ShardKey, shard: Shard, torrent: bytes, folder: Path) -> bool:
+        place = await trio.to_thread.run_sync(place_of, torrent, folder)
+        if place is None:
+            return False
+        if not await trio.to_thread.run_sync(link_shard, self._data_folder, key, shard.name, place):
+            return False
+        await self._loop.tell(ev.AdoptionRequested(key))
+        return True
+
+    async def set_pledge(self, pledge_bytes: int) -> None:
+        """Give more bytes, or fewer."""
+        await self._loop.tell(ev.PledgeChanged(pledge_bytes))
+
+    async def stop(self) -> None:
+        """Begin a clean stop."""
+        self._request_stop()
+
+
+async def _read(path: Path) -> bytes:
+    try:
+        return await trio.Path(path).read_bytes()
+    except OSError as error:
+        raise StorageError(f"cannot read {path}: {error.strerror}", "is the collection's folder whole?") from None

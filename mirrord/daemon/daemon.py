@@ -1,0 +1,219 @@
+"""``mirrord run``: the composition root.
+
+It makes the shells, hands each its plain values, and ties them to the node.  Order of the start:
+lock, key, memory, engine, network, control, metrics; the stop goes the other way within ten
+seconds, and a second signal does not wait for it.
+"""
+
+import os
+import signal
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Final
+
+import structlog
+import trio
+
+from mirrord import __version__
+from mirrord.config import Config
+from mirrord.control.server import serve_control
+from mirrord.core import events as ev
+from mirrord.core.announcing import NodeSettings
+from mirrord.core.errors import ConfigError, RecordError
+from mirrord.core.node import Node
+from mirrord.core.records.codec import decode_manifest_body
+from mirrord.core.records.ids import Address, Sha256, to_text
+from mirrord.core.records.kinds import ManifestBody, ManifestHead
+from mirrord.core.records.recordset import open_record
+from mirrord.core.records.signing import SigningKey
+from mirrord.core.stored import Stored
+from mirrord.daemon.addresses import addresses_to_announce
+from mirrord.daemon.api import DaemonApi
+from mirrord.daemon.disk import watch_disk
+from mirrord.daemon.loop import NodeLoop, read_clocks
+from mirrord.metrics.server import open_metrics_listeners, serve_metrics
+from mirrord.net.network import Network
+from mirrord.net.settings import NetworkSettings
+from mirrord.service import ServiceSupervisor
+from mirrord.store.folder_lock import lock_folder
+from mirrord.store.keyfile import load_key
+from mirrord.store.store import Store, open_store
+from mirrord.torrents.engine import EngineSettings
+from mirrord.torrents.libtorrent_engine import LibtorrentEngine
+
+AGENT: Final = f"mirrord/{__version__}"
+_STOP_SECONDS: Final = 9.0
+"""The promise is ten; the rest is for the interpreter to end."""
+
+_log: structlog.stdlib.BoundLogger = structlog.get_logger("mirrord")
+
+
+async def run_daemon(load: Callable[[], Config], supervisor: ServiceSupervisor) -> None:
+    """Run one node until SIGTERM, SIGINT or a request to stop.
+
+    ``load`` reads the configuration; it is called again on SIGHUP.  Raises :class:`ConfigError`
+    where the folder, the key or the database is not fit, and :class:`ShellError` where an address
+    cannot be listened on.
+    """
+    config = load()
+    if not config.folder.is_dir():
+        raise ConfigError(f"{config.folder} is not a node's folder", "make one with: mirrord init --pledge 2TB")
+    with lock_folder(config.folder):
+        seed = load_key(config.key_file)
+        config.data_folder.mkdir(parents=True, exist_ok=True)
+        async with open_store(config.folder) as store:
+            await _Daemon(load, config, supervisor, seed, store).run()
+
+
+class _Daemon:
+    def __init__(
+        self,
+        load: Callable[[], Config],
+        config: Config,
+        supervisor: ServiceSupervisor,
+        seed: bytes,
+        store: Store,
+    ) -> None:
+        self._load = load
+        self._config = config
+        self._supervisor = supervisor
+        self._store = store
+        self._stop = trio.Event()
+        self._seed = seed
+
+    async def run(self) -> None:
+        config, store = self._config, self._store
+        node = Node(SigningKey(self._seed), _node_settings(config), store.stored, await _bodies(store))
+        store.stored = Stored()
+        first = node.start(read_clocks())
+        loop = NodeLoop(node, store, self._supervisor.alive)
+        network = Network(NetworkSettings(config.listen), self._seed, loop.emit)
+        engine = LibtorrentEngine(_engine_settings(config), store.blobs.read_blob, loop.emit)
+        loop.connect(network, engine)
+        api = DaemonApi(loop, engine, store.blobs, config.data_folder, node.shards_of, self._stop.set)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._heed_signals, loop)
+            await nursery.start(engine.run)
+            await nursery.start(network.run)
+            await nursery.start(loop.run, first)
+            async with self._interfaces(nursery, api):
+                await self._announce(loop, network, engine)
+                nursery.start_soon(watch_disk, config.data_folder, loop)
+                if self._supervisor.watchdog_seconds is not None:
+                    nursery.start_soon(self._keep_turning, loop, self._supervisor.watchdog_seconds / 3)
+                await self._stop.wait()
+            await self._stop_in_time(loop, engine)
+            nursery.cancel_scope.cancel()
+        _log.info("stopped")
+
+    @asynccontextmanager
+    async def _interfaces(self, nursery: trio.Nursery, api: DaemonApi) -> AsyncIterator[None]:
+        """Serve control and metrics; the last thing to start and the first to stop."""
+        stop = trio.Event()
+        async with trio.open_nursery() as serving:
+
+            async def control(task_status: trio.TaskStatus[None]) -> None:
+                path = self._config.control_socket
+                await serve_control(path, api, version=__version__, stop=stop, task_status=task_status)
+
+            await serving.start(control)
+            if (address := self._config.metrics_listen) is not None:
+                listeners = await open_metrics_listeners(address.host, address.port)
+
+                async def metrics(task_status: trio.TaskStatus[None]) -> None:
+                    await serve_metrics(listeners, api, version=__version__, stop=stop, task_status=task_status)
+
+                await serving.start(metrics)
+            try:
+                yield
+            finally:
+                stop.set()
+
+    async def _announce(self, loop: NodeLoop, network: Network, engine: LibtorrentEngine) -> None:
+        config = self._config
+        bittorrent = tuple(Address(a.host, engine.listening_port) for a in config.bittorrent_listen)
+        reachable = ev.ListeningStarted(
+            addresses_to_announce(config.announce_addresses, network.listening),
+            addresses_to_announce(config.announce_bittorrent_addresses, bittorrent),
+        )
+        await loop.tell(reachable)
+        status = f"listening on {', '.join(str(a) for a in network.listening)}"
+        _log.info("ready", node=to_text(network.node_id), listening=[str(a) for a in network.listening])
+        self._supervisor.ready(status)
+
+    async def _keep_turning(self, loop: NodeLoop, seconds: float) -> None:
+        """Wake the loop often enough for the watchdog, which the loop itself feeds."""
+        while True:
+            await trio.sleep(seconds)
+            await loop.emit(ev.TimePassed(0.5))
+
+    async def _heed_signals(self, loop: NodeLoop) -> None:
+        with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as signals:
+            async for number in signals:
+                if number == signal.SIGHUP:
+                    await self._reload(loop)
+                elif self._stop.is_set():
+                    _log.warning("told twice to stop: going at once")
+                    os._exit(1)
+                else:
+                    self._stop.set()
+
+    async def _reload(self, loop: NodeLoop) -> None:
+        """Take the pledge from the file again; everything else needs a restart, and says so."""
+        try:
+            fresh = self._load()
+        except ConfigError as error:
+            _log.error("configuration not reloaded", detail=error.message, hint=error.hint)
+            return
+        await loop.tell(ev.PledgeChanged(fresh.pledge_bytes))
+        _log.info("configuration reloaded", pledge_bytes=fresh.pledge_bytes)
+
+    async def _stop_in_time(self, loop: NodeLoop, engine: LibtorrentEngine) -> None:
+        _log.info("stopping")
+        self._supervisor.stopping("saying goodbye, saving what is half fetched")
+        with trio.move_on_after(_STOP_SECONDS) as scope:
+            await loop.emit(ev.StopRequested())
+            await loop.stopped.wait()
+            await engine.stop()
+        if scope.cancelled_caught:
+            _log.warning("the stop took too long; half-fetched shards will be read again at the next start")
+
+
+def _node_settings(config: Config) -> NodeSettings:
+    return NodeSettings(
+        timing=config.timing,
+        pledge_bytes=config.pledge_bytes,
+        agent=AGENT,
+        operator=config.operator,
+        country=config.country,
+        asn=config.asn,
+        refused_rights=config.refused_rights,
+        obey_withdrawals=config.obey_withdrawals,
+        bootstrap=config.bootstrap,
+    )
+
+
+def _engine_settings(config: Config) -> EngineSettings:
+    return EngineSettings(
+        data_folder=config.data_folder,
+        resume_folder=config.folder / "resume",
+        listen_interfaces=",".join(str(address) for address in config.bittorrent_listen),
+        enable_utp=config.utp,
+        download_rate_limit=config.download_limit_bytes_per_second,
+        upload_rate_limit=config.upload_limit_bytes_per_second,
+    )
+
+
+async def _bodies(store: Store) -> dict[Sha256, ManifestBody]:
+    """Read the manifest bodies that the stored heads name; one that is missing is fetched again."""
+    bodies: dict[Sha256, ManifestBody] = {}
+    for stored in store.stored.records:
+        try:
+            content = open_record(stored.envelope).content if stored.envelope else None
+            if isinstance(content, ManifestHead):
+                blob = await store.blobs.read_blob(content.body_sha256)
+                if blob is not None:
+                    bodies[content.body_sha256] = decode_manifest_body(blob)
+        except RecordError as error:
+            _log.warning("a stored record is of no use", detail=error.message)
+    return bodies

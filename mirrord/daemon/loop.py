@@ -1,0 +1,186 @@
+"""The loop: one task owns the node.
+
+Take what has happened, call ``handle``, persist what must survive, carry out the rest, sleep until
+the node's next deadline.  Events that wait together are one transaction.
+"""
+
+import random
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import structlog
+import trio
+
+from mirrord.core import effects as ef
+from mirrord.core import events as ev
+from mirrord.core import limits
+from mirrord.core.clock import Instant
+from mirrord.core.errors import MirrordError, StorageError
+from mirrord.core.node import Node
+from mirrord.core.statistics import Statistics
+from mirrord.daemon.narration import narrate_effect, narrate_event
+from mirrord.net.network import Network
+from mirrord.store.store import Store
+from mirrord.torrents.engine import Engine
+
+_BATCH_MAX_EVENTS: Final = 64
+"""Events handled before their effects are persisted together."""
+
+_RETRY_SECONDS: Final = 2.0
+"""Wait between two tries to write to a database whose disk is full."""
+
+_log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
+
+def read_clocks() -> Instant:
+    """Return this moment."""
+    return Instant(time.monotonic(), time.time())
+
+
+@dataclass(slots=True)
+class _Item:
+    """An event, and who waits for it; ``failure`` is what the core said where it refused."""
+
+    event: ev.Event
+    done: trio.Event | None = None
+    failure: MirrordError | None = None
+
+
+class NodeLoop:
+    """Owns ``node``; everybody else hands it events and reads its statistics."""
+
+    def __init__(self, node: Node, store: Store, alive: Callable[[], None]) -> None:
+        self._node = node
+        self._store = store
+        self._alive = alive
+        self._send, self._receive = trio.open_memory_channel[_Item](limits.EVENT_QUEUE_MAX)
+        self._network: Network | None = None
+        self._engine: Engine | None = None
+        self._deferred: list[ef.Effect] = []
+        self.stopped = trio.Event()
+
+    def connect(self, network: Network, engine: Engine) -> None:
+        """Give the loop the shells that carry out its effects."""
+        self._network, self._engine = network, engine
+
+    async def emit(self, event: ev.Event) -> None:
+        """Put an event on the queue; waits while it is full, which slows down whoever emits."""
+        await self._send.send(_Item(event))
+
+    async def tell(self, event: ev.Event) -> None:
+        """Put an event on the queue and wait until its effects have been carried out.
+
+        Raises what the core raised at it, for example a RecordError for a manifest that it refuses.
+        """
+        item = _Item(event, trio.Event())
+        await self._send.send(item)
+        assert item.done is not None
+        await item.done.wait()
+        if item.failure is not None:
+            raise item.failure
+
+    def statistics(self) -> Statistics:
+        """Return a snapshot of now."""
+        return self._node.statistics(read_clocks())
+
+    async def run(
+        self, first: Sequence[ef.Effect], task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
+    ) -> None:
+        """Carry out ``first``, then turn until the node has been told to stop."""
+        await self._carry_out(first)
+        task_status.started()
+        while not self._node.state.stopping:
+            items = await self._wait()
+            effects, self._deferred = self._deferred, []
+            for item in items:
+                effects += self._handle(item)
+            if not items:
+                effects += self._node.handle(ev.TimePassed(random.random()), read_clocks())
+            await self._carry_out(effects)
+            for item in items:
+                if item.done is not None:
+                    item.done.set()
+            self._alive()
+        self.stopped.set()
+
+    async def _wait(self) -> list[_Item]:
+        """Return what has happened, or nothing when the node's deadline has come."""
+        seconds = self._node.next_deadline - time.monotonic()
+        if seconds <= 0:
+            await trio.lowlevel.checkpoint()
+            return []
+        with trio.move_on_after(seconds):
+            items = [await self._receive.receive()]
+            while len(items) < _BATCH_MAX_EVENTS:
+                try:
+                    items.append(self._receive.receive_nowait())
+                except trio.WouldBlock:
+                    break
+            return items
+        return []
+
+    def _handle(self, item: _Item) -> list[ef.Effect]:
+        narrate_event(item.event)
+        try:
+            return self._node.handle(item.event, read_clocks())
+        except MirrordError as error:
+            if item.done is None:
+                raise  # nobody's wish: the core must have an answer to whatever strangers do
+            item.failure = error
+            return []
+
+    async def _carry_out(self, effects: Sequence[ef.Effect]) -> None:
+        lasting = [effect for effect in effects if isinstance(effect, ef.PersistEffect)]
+        blobs = [effect for effect in effects if isinstance(effect, ef.StoreBlob)]
+        await self._insist(lambda: self._persist(lasting, blobs))
+        for effect in effects:
+            narrate_effect(effect)
+            match effect:
+                case ef.Dial() | ef.SendMessage() | ef.CloseSession():
+                    assert self._network is not None
+                    self._network.carry_out(effect)
+                case ef.ReadBlob():
+                    await self._serve(effect)
+                case ef.FetchShard() | ef.SeedShard() | ef.CheckShard() | ef.AddSwarmMembers() | ef.RemoveShard():
+                    assert self._engine is not None
+                    await self._engine.carry_out(effect)
+                case ef.PauseFetching() | ef.ResumeFetching():
+                    assert self._engine is not None
+                    await self._engine.carry_out(effect)
+                case _:
+                    pass  # persisted above
+
+    async def _persist(self, lasting: Sequence[ef.PersistEffect], blobs: Sequence[ef.StoreBlob]) -> None:
+        for blob in blobs:
+            await self._store.blobs.write_blob(blob.sha256, blob.data)
+        await self._store.persist(lasting)
+
+    async def _insist(self, write: Callable[[], Awaitable[None]]) -> None:
+        """Write, however long the disk stays full: nothing is promised before it is kept.
+
+        Meanwhile the engine fetches nothing and goes on seeding.
+        """
+        while True:
+            try:
+                await write()
+                return
+            except StorageError as error:
+                _log.error("cannot write the node's memory; trying again", detail=error.message, hint=error.hint)
+                await self._pause(error.message)
+            self._alive()
+            await trio.sleep(_RETRY_SECONDS)
+
+    async def _pause(self, detail: str) -> None:
+        """Stop fetching now; whatever else the node makes of a full disk waits until it can be kept."""
+        for effect in self._node.handle(ev.DiskFilled(detail), read_clocks()):
+            if isinstance(effect, ef.PauseFetching) and self._engine is not None:
+                await self._engine.carry_out(effect)
+            else:
+                self._deferred.append(effect)
+
+    async def _serve(self, effect: ef.ReadBlob) -> None:
+        data = await self._store.blobs.read_chunk(effect.sha256, effect.offset, limits.BLOB_CHUNK_BYTES)
+        event = ev.BlobServed(effect.session, effect.sha256, effect.offset, data or None)
+        await self._carry_out(self._node.handle(event, read_clocks()))
