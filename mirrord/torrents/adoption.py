@@ -5,7 +5,6 @@ shard's name (as another client left it), or the very tree that the collection w
 Names and sizes only make it worth reading; the engine's check decides.
 """
 
-import os
 from pathlib import Path
 
 from mirrord.core.errors import StorageError
@@ -23,7 +22,7 @@ def place_of(torrent: bytes, folder: Path) -> Path | None:
 def _has_all(info: TorrentInfo, place: Path) -> bool:
     for file in info.files:
         try:
-            found = os.stat(place / file.path)
+            found = (place / file.path).stat()
         except OSError:
             return False
         if found.st_size != file.bytes:
