@@ -56,8 +56,8 @@ class ScriptedDaemon:
         await self._do("import", path, adopt)
         return collection_id(1)
 
-    async def leave(self, collection: CollectionId) -> None:
-        await self._do("leave", collection)
+    async def leave(self, collection: CollectionId, delete_files: bool) -> None:
+        await self._do("leave", collection, delete_files)
 
     async def verify(self, collection: CollectionId, shards: tuple[ShardIndex, ...]) -> None:
         await self._do("verify", collection, shards)

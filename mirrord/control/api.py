@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from mirrord.core.errors import MirrordError, UsageError
 from mirrord.core.records.ids import CollectionId, ShardIndex
 from mirrord.core.statistics import Statistics
 
@@ -19,36 +18,11 @@ class EngineSummary:
     download_bytes_per_second: int = 0
 
 
-class DeniedError(MirrordError):
-    """The caller may look, but not change anything."""
-
-    code = "denied"
-    exit_code = 5
-
-
-class UnknownCollectionError(UsageError):
-    """No joined collection goes by that name."""
-
-    code = "unknown_collection"
-
-
-class AmbiguousCollectionError(UsageError):
-    """More than one does."""
-
-    code = "ambiguous_collection"
-
-
-class UnknownShardError(UsageError):
-    """The collection has no such shard, or this node does not hold it."""
-
-    code = "unknown_shard"
-
-
 class ControlApi(Protocol):
     """The daemon, as the control interface sees it.
 
     Every ``async`` method returns when the node has taken the wish up, so that the next
-    ``statistics`` shows it, and raises :class:`MirrordError` where it cannot be done.  One that is
+    ``statistics`` shows it, and raises a ``MirrordError`` where it cannot be done.  One that is
     cancelled (the client's time is up, the daemon stops) leaves everything as it was or as asked.
     """
 
@@ -68,12 +42,15 @@ class ControlApi(Protocol):
         """Join the collection that was built in folder ``path``, and hold what already lies in ``adopt``."""
         ...
 
-    async def leave(self, collection: CollectionId) -> None:
-        """Leave: the holdings stop counting at once."""
+    async def leave(self, collection: CollectionId, delete_files: bool) -> None:
+        """Leave: the holdings stop counting at once, and their files go where that is asked."""
         ...
 
     async def verify(self, collection: CollectionId, shards: tuple[ShardIndex, ...]) -> None:
-        """Read these holdings again; on return the snapshot shows them as being checked, or later."""
+        """Read these holdings again, one after the other.
+
+        A whole one gets a new ``verified_at``; one with bad pieces becomes a fetch until it is whole.
+        """
         ...
 
     async def adopt(self, collection: CollectionId, folder: Path) -> tuple[ShardIndex, ...]:

@@ -2,13 +2,12 @@
 
 from collections.abc import Iterable
 
-from mirrord.control.api import AmbiguousCollectionError, UnknownCollectionError, UnknownShardError
+from mirrord.control.errors import AmbiguousCollectionError, UnknownCollectionError, UnknownShardError
 from mirrord.core.errors import UsageError
 from mirrord.core.records.ids import to_short_text, to_text
 from mirrord.core.statistics import CollectionStatistics, ShardRole, ShardStatus, Statistics
 
 _SHOWN_CHARACTERS = 60
-_READABLE = (ShardRole.HELD, ShardRole.CHECKING, ShardRole.RELEASING)
 
 
 def find_collection(statistics: Statistics, wanted: str) -> CollectionStatistics:
@@ -58,14 +57,14 @@ def chosen_shards(
     return ((collections[0], (find_shard(collections[0], shard),)),)
 
 
-def readable_shards(collection: CollectionStatistics, wanted: Iterable[int | str]) -> tuple[ShardStatus, ...]:
+def held_shards(collection: CollectionStatistics, wanted: Iterable[int | str]) -> tuple[ShardStatus, ...]:
     """Return the holdings named, or all where none is: what can be read again."""
     named = tuple(find_shard(collection, each) for each in wanted)
     for shard in named:
-        if shard.role not in _READABLE:
+        if shard.role is not ShardRole.HELD:
             message = f"this node does not hold shard {shard.index} of {_label(collection)}: {shard.role.value}"
             raise UnknownShardError(message, "`mirrord plan` says why")
-    return named or tuple(shard for shard in collection.shards if shard.role in _READABLE)
+    return named or tuple(shard for shard in collection.shards if shard.role is ShardRole.HELD)
 
 
 def _label(collection: CollectionStatistics) -> str:

@@ -14,8 +14,9 @@ import structlog
 import trio
 
 from mirrord.control.answers import answer, failure, not_found, parse_wish, refuse_in_json, wrong_method
-from mirrord.control.api import ControlApi, DeniedError
-from mirrord.control.lookup import chosen_collections, chosen_shards, find_collection, readable_shards
+from mirrord.control.api import ControlApi
+from mirrord.control.errors import DeniedError
+from mirrord.control.lookup import chosen_collections, chosen_shards, find_collection, held_shards
 from mirrord.control.shapes import (
     AdoptWish,
     Done,
@@ -122,7 +123,10 @@ class ControlServer:
         return await self._shaped(peers_from_statistics)
 
     async def _collections(self, request: Request) -> Response:
-        return await self._shaped(collections_from_statistics)
+        wanted = request.query.get("collection", "")
+        return await self._shaped(
+            lambda statistics: collections_from_statistics(statistics, chosen_collections(statistics, wanted))
+        )
 
     async def _shards(self, request: Request) -> Response:
         collection, shard = request.query.get("collection", ""), request.query.get("shard", "")
@@ -152,7 +156,7 @@ class ControlServer:
     async def _leave(self, request: Request) -> Response:
         wish = parse_wish(request.body, LeaveWish)
         collection = find_collection(self._api.statistics(), wish.collection)
-        await self._api.leave(collection.collection)
+        await self._api.leave(collection.collection, wish.delete_files)
         return answer(Done(done="left", collection=to_text(collection.collection), name=collection.name))
 
     async def _verify(self, request: Request) -> Response:
@@ -160,7 +164,7 @@ class ControlServer:
         if wish.shards and not wish.collection:
             raise UsageError("shards of which collection?", "name the collection, too")
         collections = chosen_collections(self._api.statistics(), wish.collection)
-        chosen = [(each, readable_shards(each, wish.shards)) for each in collections]
+        chosen = [(each, held_shards(each, wish.shards)) for each in collections]
         for collection, shards in chosen:
             if shards:
                 await self._api.verify(collection.collection, tuple(shard.index for shard in shards))

@@ -268,6 +268,7 @@ class LeaveWish(Wish, frozen=True, kw_only=True):
     """``POST /v1/collections/leave``: a name, an id or the beginning of an id."""
 
     collection: str
+    delete_files: bool = False
 
 
 class VerifyWish(Wish, frozen=True, kw_only=True):

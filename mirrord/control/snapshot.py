@@ -54,13 +54,14 @@ def status_from_statistics(statistics: Statistics, engine: EngineSummary, versio
             download_bytes_per_second=engine.download_bytes_per_second,
         ),
         counters=_counters(statistics.counters),
-        collections=_collections(statistics),
+        collections=tuple(_collection(each, statistics.node.coordination) for each in statistics.collections),
     )
 
 
-def collections_from_statistics(statistics: Statistics) -> Collections:
-    """Return the answer to ``GET /v1/collections``."""
-    return Collections(at=statistics.at, collections=_collections(statistics))
+def collections_from_statistics(statistics: Statistics, chosen: Sequence[CollectionStatistics]) -> Collections:
+    """Return the answer to ``GET /v1/collections`` for the collections chosen."""
+    bootstrap = statistics.node.coordination
+    return Collections(at=statistics.at, collections=tuple(_collection(each, bootstrap) for each in chosen))
 
 
 def peers_from_statistics(statistics: Statistics) -> Peers:
@@ -154,10 +155,6 @@ def _counters(counters: Counters) -> CountersShape:
     )
 
 
-def _collections(statistics: Statistics) -> tuple[CollectionShape, ...]:
-    return tuple(_collection(collection, statistics.node.coordination) for collection in statistics.collections)
-
-
 def _collection(collection: CollectionStatistics, bootstrap: tuple[Address, ...]) -> CollectionShape:
     roles = [shard.role for shard in collection.shards]
     return CollectionShape(
@@ -167,7 +164,7 @@ def _collection(collection: CollectionStatistics, bootstrap: tuple[Address, ...]
         parting=collection.parting,
         bytes=collection.bytes,
         shards=collection.coverage.shards,
-        held_shards=roles.count(ShardRole.HELD) + roles.count(ShardRole.RELEASING),
+        held_shards=roles.count(ShardRole.HELD),
         held_bytes=collection.held_bytes,
         fetching_shards=roles.count(ShardRole.FETCHING),
         holders=collection.holders,

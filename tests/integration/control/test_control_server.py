@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from mirrord.collections.invitation import parse_invitation
 from mirrord.control.server import LIMITS
 from mirrord.core.errors import ConfigError, StorageError, UsageError
 from mirrord.core.records.ids import to_text
@@ -43,6 +44,8 @@ def test_everything_can_be_looked_at(path: Path, target: str) -> None:
 def test_a_query_chooses_collections_and_shards(path: Path) -> None:
     books, maps = make_collection([make_shard(0), make_shard(1)], "books", 1), make_collection([], "maps", 2)
     with control_server(path, ScriptedDaemon([make_statistics([books, maps])])):
+        (collection,) = ask(path, "GET", "/v1/collections?collection=maps")[1]["collections"]
+        assert parse_invitation(collection["invitation"]).collection == maps.collection
         assert len(ask(path, "GET", "/v1/shards")[1]["shards"]) == 2
         assert ask(path, "GET", "/v1/shards?collection=maps")[1]["shards"] == []
         (shard,) = ask(path, "GET", "/v1/plan?collection=books&shard=shard-00001")[1]["shards"]
@@ -60,8 +63,12 @@ def test_a_query_chooses_collections_and_shards(path: Path) -> None:
         ("collections/join", {"invitation": "mirrord://x"}, ("join", "mirrord://x")),
         ("collections/import", {"path": "/a"}, ("import", Path("/a"), None)),
         ("collections/import", {"path": "/a", "adopt": "/b"}, ("import", Path("/a"), Path("/b"))),
-        ("collections/leave", {"collection": "open-books"}, ("leave", collection_id(1))),
-        ("collections/leave", {"collection": OWN_ID[:9]}, ("leave", collection_id(1))),
+        ("collections/leave", {"collection": "open-books"}, ("leave", collection_id(1), False)),
+        (
+            "collections/leave",
+            {"collection": OWN_ID[:9], "delete_files": True},
+            ("leave", collection_id(1), True),
+        ),
         ("shards/verify", {}, ("verify", collection_id(1), (0, 5))),
         ("shards/verify", {"collection": "open-books"}, ("verify", collection_id(1), (0, 5))),
         ("shards/verify", {"collection": "open-books", "shards": [5]}, ("verify", collection_id(1), (5,))),

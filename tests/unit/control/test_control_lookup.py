@@ -2,8 +2,8 @@
 
 import pytest
 
-from mirrord.control.api import AmbiguousCollectionError, UnknownCollectionError, UnknownShardError
-from mirrord.control.lookup import chosen_shards, find_collection, find_shard, readable_shards
+from mirrord.control.errors import AmbiguousCollectionError, UnknownCollectionError, UnknownShardError
+from mirrord.control.lookup import chosen_shards, find_collection, find_shard, held_shards
 from mirrord.core.errors import UsageError
 from mirrord.core.records.ids import to_text
 from mirrord.core.statistics import ShardRole
@@ -66,7 +66,7 @@ def test_a_shard_alone_is_enough_where_one_collection_is_joined() -> None:
 
 
 def test_only_holdings_can_be_read_again() -> None:
-    assert readable_shards(BOOKS, ()) == (SHARDS[0], SHARDS[2])
-    assert readable_shards(BOOKS, ("shard-00000",)) == (SHARDS[0],)
+    assert held_shards(BOOKS, ()) == (SHARDS[0],)
+    assert held_shards(BOOKS, ("shard-00000",)) == (SHARDS[0],)
     with pytest.raises(UnknownShardError, match="does not hold shard 1"):
-        readable_shards(BOOKS, (0, 1))
+        held_shards(BOOKS, (0, 1))

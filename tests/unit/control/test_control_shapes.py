@@ -32,7 +32,7 @@ STATISTICS = make_statistics([make_collection(SHARDS), make_collection((), "", 2
 ENGINE = EngineSummary(1, 2, 3, 4)
 ANSWERS: dict[str, shapes.Shape] = {
     "status": status_from_statistics(STATISTICS, ENGINE, "0.1.0"),
-    "collections": collections_from_statistics(STATISTICS),
+    "collections": collections_from_statistics(STATISTICS, STATISTICS.collections),
     "peers": peers_from_statistics(STATISTICS),
     "shards": shards_from_statistics(STATISTICS, chosen_shards(STATISTICS, "", "")),
     "plan": plan_from_statistics(STATISTICS, chosen_shards(STATISTICS, "open-books", "1")),
