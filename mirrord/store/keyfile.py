@@ -84,8 +84,8 @@ def _read_private(path: Path) -> bytes:
 
 def _is_open_to_others(status: os.stat_result) -> bool:
     others = status.st_mode & (stat.S_IRWXG | stat.S_IRWXO)
-    # systemd from 254 on hands out credentials as root:root 0440 with an access list that names
-    # the service's user (systemd issue 29435); "group root may read" gives nothing away.
+    # systemd from 254 on hands out LoadCredential files as root:root 0440 with an access list that names
+    # the user of the service; "group root may read" gives nothing away.
     if others == stat.S_IRGRP and status.st_uid == _ROOT and status.st_gid == _ROOT:
         return False
     return others != 0
