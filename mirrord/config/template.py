@@ -9,9 +9,10 @@ from mirrord.config.keys import FIELDS, default_of, description_of
 
 _WIDTH: Final = 100
 _HEAD: Final = """\
-# The configuration of a mirrord node.  A line that starts with "#" shows a default; take the "#"
-# away to change it.  An environment variable (MIRRORD_PLEDGE=...) comes before this file, a flag
-# (--pledge) before both.  `systemctl reload` or SIGHUP reads it again.
+# The configuration of a mirrord node.  A line that starts with "#" and a key shows a default; take
+# the "#" away to change it.  An environment variable (MIRRORD_PLEDGE=...) comes before this file, a
+# flag (--pledge) before both.  A changed pledge counts from `systemctl reload mirrord` (or SIGHUP)
+# on, all else from the next start.
 """
 _EXAMPLES: Final = {"pledge": "2TB"}
 

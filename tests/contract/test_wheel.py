@@ -4,12 +4,15 @@ import subprocess
 import sys
 import sysconfig
 import tarfile
+import tomllib
 import venv
 import zipfile
 from importlib.metadata import version
 from pathlib import Path
 
 import pytest
+
+import mirrord
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -50,6 +53,11 @@ def test_the_wheel_runs_outside_the_checkout(archives: tuple[Path, Path], tmp_pa
     assert Path(where).is_relative_to(home)
     assert version("mirrord") in run(str(home / "bin" / "mirrord"), "--version")
     assert version("mirrord") in run(str(python), "-m", "mirrord", "--version")
+
+
+def test_the_version_has_one_value() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert mirrord.__version__ == project["version"] == version("mirrord")
 
 
 def test_the_wheel_has_the_package_and_nothing_else(archives: tuple[Path, Path]) -> None:
