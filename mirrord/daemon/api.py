@@ -87,9 +87,9 @@ class DaemonApi:
             kept.append(shard.torrent_sha256)
         return tuple(kept)
 
-    async def leave(self, collection: CollectionId) -> None:
-        """Leave; the files stay where they are, for the operator to keep or to delete."""
-        await self._loop.tell(ev.CollectionLeft(collection, delete_files=False))
+    async def leave(self, collection: CollectionId, delete_files: bool) -> None:
+        """Leave; the holdings stop counting at once."""
+        await self._loop.tell(ev.CollectionLeft(collection, delete_files))
 
     async def verify(self, collection: CollectionId, shards: tuple[ShardIndex, ...]) -> None:
         """Read these holdings again."""
