@@ -321,3 +321,33 @@ def test_connections_that_come_and_go_leave_nothing_behind() -> None:
         return stream
 
     trio.run(scenario)
+
+
+def test_a_goodbye_reaches_a_peer_that_speaks_on_before_it_listens() -> None:
+    async def scenario() -> None:
+        async with running(1) as node:
+            stream = await node_by_hand(node.address)
+            await stream.send_all(frame(encode_message(HELLO)))
+            received = await node.wait_for(MessageReceived)
+            node.close(received.session, GoodbyeCode.NOTHING_SHARED, "")
+            for _ in range(16):  # more than the kernel buffers: it must be taken, or this breaks with a reset
+                await stream.send_all(frame(encode_message(CHUNK)))
+            assert await read_messages(stream) == [Goodbye(GoodbyeCode.NOTHING_SHARED, "")]
+            await trio.aclose_forcefully(stream)
+            assert "nothing_shared" in await node.wait_closed(received.session)
+
+    trio.run(scenario)
+
+
+def test_nothing_counts_behind_a_peers_goodbye() -> None:
+    async def scenario() -> None:
+        async with running(1) as node:
+            stream = await node_by_hand(node.address)
+            goodbye = Goodbye(GoodbyeCode.STOPPING, "off I go")
+            await stream.send_all(frame(encode_message(HELLO)) + frame(encode_message(goodbye)))
+            closed = await node.wait_for(SessionClosed)  # at once, although the peer keeps its socket open
+            assert "the peer said goodbye: stopping: off I go" in closed.detail
+            assert node.messages(closed.session) == [HELLO, goodbye]
+            await trio.aclose_forcefully(stream)
+
+    trio.run(scenario)
