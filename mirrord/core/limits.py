@@ -152,11 +152,11 @@ SESSIONS_PER_NETWORK_MAX: Final = 8
 """Sessions accepted from one /24 (IPv4) or /64 (IPv6) of the public internet."""
 
 HANDSHAKES_MAX: Final = 64
-"""Accepted connections that are not sessions yet, at 30 kB each; past it the oldest of the most
-crowded network makes room.  Precedent: Bitcoin evicts from the most crowded network group."""
+"""Accepted connections that are not sessions yet, at 90 kB each (measured, sockets of both ends and
+all); past it the oldest of the most crowded network makes room.  Precedent: Bitcoin evicts from the most crowded network group."""
 
 HANDSHAKES_PER_SECOND: Final = 50
-"""TLS handshakes begun for strangers, at 1 ms each: 5 % of a core."""
+"""TLS handshakes begun for strangers, at 1 ms each (measured): 5 % of a core."""
 
 HANDSHAKES_BURST: Final = 100
 """Handshakes that may come at once after a quiet time."""
