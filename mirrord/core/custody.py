@@ -30,7 +30,7 @@ from mirrord.core.effects import (
     SeedShard,
     ShardState,
 )
-from mirrord.core.records.ids import Address, CollectionId, ShardIndex, ShardKey
+from mirrord.core.records.ids import Address, CollectionId, Sha256, ShardIndex, ShardKey
 from mirrord.core.records.kinds import Shard
 from mirrord.core.records.shardset import ShardSet
 from mirrord.core.statistics import ShardRole
@@ -186,6 +186,12 @@ class Custody:
     def torrents_needed(self) -> list[Shard]:
         """Return the shards that cannot be handed to the engine before their .torrent is here."""
         return [own.shard for own in self._shards.values() if not own.ordered and own.role is not ShardRole.CLAIMED]
+
+    def lost_torrent(self, sha256: Sha256) -> None:
+        """A .torrent is not here after all: hand its shard to the engine again once it is."""
+        for own in self._shards.values():
+            if own.shard.torrent_sha256 == sha256:
+                own.ordered = False
 
     def order(self, own: OwnShard, members: frozenset[Address], out: list[Effect]) -> None:
         """Hand a shard whose .torrent is here to the engine, once a run."""

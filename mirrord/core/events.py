@@ -90,6 +90,13 @@ class BlobServed:
 
 
 @dataclass(frozen=True, slots=True)
+class BlobLost:
+    """A blob that we had turned out to be damaged or gone; peers have it too."""
+
+    sha256: Sha256
+
+
+@dataclass(frozen=True, slots=True)
 class FetchProgressed:
     """The engine has ``bytes_done`` verified bytes of a shard (padding included)."""
 
@@ -186,6 +193,7 @@ Event = (
     | CollectionLeft
     | ManifestImported
     | BlobServed
+    | BlobLost
     | FetchProgressed
     | HoldingVerified
     | HoldingFailed

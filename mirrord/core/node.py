@@ -93,6 +93,9 @@ class Node:
                 answer = BlobMissing(event.sha256) if event.data is None else None
                 chunk = answer or BlobChunk(event.sha256, event.offset, event.data or b"")
                 out.append(SendMessage(event.session, chunk))
+            case ev.BlobLost():
+                state.blobs_held.discard(event.sha256)
+                state.custody.lost_torrent(event.sha256)
             case ev.CollectionJoined() | ev.CollectionLeft() | ev.ManifestImported() | ev.AdoptionRequested():
                 self._told(event, now, out)
             case ev.ListeningStarted():

@@ -9,6 +9,7 @@ import os
 import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Final
 
 import structlog
@@ -88,7 +89,7 @@ class _Daemon:
         first = node.start(read_clocks())
         loop = NodeLoop(node, store, self._supervisor.alive)
         network = Network(NetworkSettings(config.listen), self._seed, loop.emit)
-        engine = LibtorrentEngine(_engine_settings(config), store.blobs.read_blob, loop.emit)
+        engine = LibtorrentEngine(_engine_settings(config), partial(_read_torrent, store, loop), loop.emit)
         loop.connect(network, engine)
         api = DaemonApi(loop, engine, store.blobs, config.data_folder, node.shards_of, self._stop.set)
         async with trio.open_nursery() as nursery:
@@ -202,6 +203,14 @@ def _engine_settings(config: Config) -> EngineSettings:
         download_rate_limit=config.download_limit_bytes_per_second,
         upload_rate_limit=config.upload_limit_bytes_per_second,
     )
+
+
+async def _read_torrent(store: Store, loop: NodeLoop, sha256: Sha256) -> bytes | None:
+    """Return a .torrent; one that turns out to be damaged is fetched again from peers."""
+    data = await store.blobs.read_blob(sha256)
+    if data is None:
+        await loop.emit(ev.BlobLost(sha256))
+    return data
 
 
 async def _bodies(store: Store) -> dict[Sha256, ManifestBody]:
