@@ -75,6 +75,7 @@ def build_collection(request: BuildRequest, key_file: KeyFile, progress: Progres
     """
     began = time.monotonic()
     out = OutputFolder(request.out)
+    out.check_apart_from(request.phase.source)
     out.make()
     with locked(out):
         current = read_current(out)

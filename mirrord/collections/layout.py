@@ -53,6 +53,14 @@ class OutputFolder:
         """The folder of one version."""
         return self.versions / str(number)
 
+    def check_apart_from(self, source: Path) -> None:
+        """Raise :class:`UsageError` where this folder would become part of its own collection."""
+        root, above = self.root.resolve(), source.resolve()
+        if root == above or above in root.parents:
+            raise UsageError(
+                f"{self.root} lies inside {source}, and would become part of the collection", "choose another --out"
+            )
+
     def make(self) -> None:
         """Create the folders; raise :class:`StorageError` where that is not possible."""
         for folder in (self.root, self.torrents, self.files, self.versions):

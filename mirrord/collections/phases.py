@@ -12,7 +12,6 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 from mirrord.collections.cutting import Cut
@@ -90,7 +89,6 @@ class PhaseBuilder:
     def run(self, check: Check) -> Phase:
         """Build the phase.  ``check`` sees the shards, hashes left blank, before anything is read."""
         request, out = self._request, self._place.out
-        _check_apart(request.source, out.root)
         with (
             plan_database(out.plan, request.shard_class, request.popularity_is_size) as database,
             finished_shards(out.finished) as finished,
@@ -193,11 +191,6 @@ class PhaseBuilder:
             phase=self._place.phase,
         )
         return PhaseShard(shard, cut.demand)
-
-
-def _check_apart(source: Path, out: Path) -> None:
-    if out.resolve() == source.resolve() or source.resolve() in out.resolve().parents:
-        raise UsageError(f"{out} lies inside {source}, and would become part of the collection", "choose another --out")
 
 
 def _is_there(out: OutputFolder, name: str, torrent: FinishedTorrent) -> bool:

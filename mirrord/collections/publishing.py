@@ -50,6 +50,8 @@ def publish(request: PublishRequest, key_file: KeyFile, progress: Progress) -> B
         raise UsageError(f"{out.root} holds no collection", "build one first: mirrord collection build")
     if request.append is None and not request.withdraw:
         raise UsageError("nothing to publish", "give --append DIR, or --withdraw INDEX with --reason TEXT")
+    if request.append is not None:
+        out.check_apart_from(request.append.source)
     out.make()
     with locked(out):
         current = read_current(out)
