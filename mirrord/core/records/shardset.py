@@ -15,6 +15,7 @@ from mirrord.core.records.ids import ShardIndex
 _RAW: Final = 0
 _DEFLATED: Final = 1
 _MAX_BYTES: Final = (limits.SHARDS_MAX + 7) // 8
+_STRIDE_BYTES: Final = 128
 
 
 class ShardSet:
@@ -37,11 +38,13 @@ class ShardSet:
         return bool(self.bits >> index & 1)
 
     def __iter__(self) -> Iterator[ShardIndex]:
-        bits = self.bits
-        while bits:
-            lowest = bits & -bits
-            yield ShardIndex(lowest.bit_length() - 1)
-            bits ^= lowest
+        raw = self.bits.to_bytes((self.bits.bit_length() + 7) // 8, "little")
+        for start in range(0, len(raw), _STRIDE_BYTES):  # a number of 100,000 bits is slow to take apart bit by bit
+            bits = int.from_bytes(raw[start : start + _STRIDE_BYTES], "little")
+            while bits:
+                lowest = bits & -bits
+                yield ShardIndex(8 * start + lowest.bit_length() - 1)
+                bits ^= lowest
 
     def __len__(self) -> int:
         return self.bits.bit_count()
