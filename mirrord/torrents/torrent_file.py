@@ -12,6 +12,8 @@ import libtorrent as lt
 
 from mirrord.core import limits
 from mirrord.core.errors import EngineError
+from mirrord.torrents.alerts import TorrentId, torrent_id
+from mirrord.torrents.merkle import BLOCK_BYTES
 
 _LOAD_LIMITS: Final = {
     "max_buffer_size": limits.TORRENT_MAX_BYTES,
@@ -46,6 +48,17 @@ class TorrentInfo:
     info_hash_v1: bytes
     info_hash_v2: bytes
 
+    @property
+    def wire_bytes(self) -> int:
+        """What crosses the network when the whole shard is fetched once.
+
+        In a hybrid torrent a block of 16 KiB is asked for whole, although a small file fills only
+        a part of it (measured): 1,000 files of 1 kB are 16 MB.
+        """
+        if not (self.info_hash_v1 and self.info_hash_v2) or len(self.files) == 1:
+            return self.payload_bytes
+        return sum(-(-file.bytes // BLOCK_BYTES) * BLOCK_BYTES for file in self.files)
+
 
 @dataclass(frozen=True, slots=True)
 class LoadedTorrent:
@@ -53,6 +66,11 @@ class LoadedTorrent:
 
     info: TorrentInfo
     params: lt.add_torrent_params
+
+    @property
+    def torrent(self) -> TorrentId:
+        """How alerts name this torrent."""
+        return torrent_id(self.params.info_hashes)
 
 
 def parse_torrent(data: bytes) -> TorrentInfo:

@@ -1,0 +1,299 @@
+"""The engine: starts and closes the session, routes alerts to shards, and tells how things go.
+
+Each shard has a worker that owns it; what happens to a shard is decided there.  Here are the
+tasks that there is one of: reading alerts, asking for statistics, reporting a full disk.
+"""
+
+import sys
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+import structlog
+import trio
+
+from mirrord.core.effects import AddSwarmMembers, EngineEffect, PauseFetching, ResumeFetching
+from mirrord.core.errors import EngineError
+from mirrord.core.events import DiskFilled, Event
+from mirrord.core.records.ids import Sha256, ShardKey
+from mirrord.torrents.alerts import (
+    Alert,
+    AlertsLost,
+    CacheFlushed,
+    ListeningChanged,
+    ResumeReady,
+    TorrentFailed,
+    TorrentId,
+    TransferCounted,
+)
+from mirrord.torrents.engine import EngineSettings, EngineStatistics
+from mirrord.torrents.orders import Order
+from mirrord.torrents.resume import ResumeFolder
+from mirrord.torrents.session import Session
+from mirrord.torrents.shard_worker import ShardWorker
+from mirrord.torrents.workshop import Workshop
+
+_BUSY_TICK_SECONDS: Final = 0.5
+"""Between two looks at the progress of fetches."""
+
+_IDLE_TICK_SECONDS: Final = 2.0
+"""... and where nothing is fetched: an idle node should cost nothing."""
+
+_log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
+_LISTEN_SECONDS: Final = 10.0
+_SAVE_SECONDS: Final = 5.0
+"""For writing down what is half fetched.  What is not written in time is read again at the next start."""
+
+_DROP_SECONDS: Final = 2.5
+"""For libtorrent's threads to end; with the above less than the 8 s that a stop may take."""
+
+
+class LibtorrentEngine:
+    """Carries out engine effects with one libtorrent session.
+
+    ``read_torrent`` returns the bytes of a .torrent whose SHA-256 has been checked, or None;
+    ``emit`` takes an event and may wait while the node is busy, which slows down only the shard
+    that has something to tell.
+    """
+
+    def __init__(
+        self,
+        settings: EngineSettings,
+        read_torrent: Callable[[Sha256], Awaitable[bytes | None]],
+        emit: Callable[[Event], Awaitable[None]],
+    ) -> None:
+        self._settings = settings
+        self._read_torrent = read_torrent
+        self._emit = emit
+        self._shop: Workshop | None = None
+        self._nursery: trio.Nursery | None = None
+        self._workers: dict[ShardKey, ShardWorker] = {}
+        self._counted = TransferCounted(0, 0)
+        self._alerts_dropped = 0
+        self._listening_port = 0
+        self._full_disk: str | None = None
+        self._disk_filled = trio.Event()
+        self._work_came = trio.Event()
+        self._refreshed = trio.Event()
+        self._stopping = trio.Event()
+        self._closed = trio.Event()
+
+    @property
+    def listening_port(self) -> int:
+        """The TCP port that other swarm members connect to; 0 before :meth:`run` has started."""
+        return self._listening_port
+
+    def statistics(self) -> EngineStatistics:
+        """Return a snapshot, at most two seconds old."""
+        return EngineStatistics(
+            downloaded_payload_bytes=self._counted.downloaded,
+            uploaded_payload_bytes=self._counted.uploaded,
+            shards=tuple(self._workers[key].transfer() for key in sorted(self._workers)),
+            alerts_dropped=self._alerts_dropped,
+            listening_port=self._listening_port,
+            fetching_paused=self._shop is not None and self._shop.fetching_paused,
+        )
+
+    async def wait_for_statistics(self) -> EngineStatistics:
+        """Return a snapshot that is newer than this call; it comes within two seconds."""
+        await self._refreshed.wait()
+        return self.statistics()
+
+    async def run(self, task_status: "trio.TaskStatus[None]" = trio.TASK_STATUS_IGNORED) -> None:
+        """Work until cancelled or stopped.  Raises :class:`EngineError` where libtorrent cannot listen.
+
+        Closing takes up to 8 s, also when cancelled: half-fetched shards are written down first.
+        """
+        if sys.getfilesystemencoding() != "utf-8":
+            raise EngineError("file names are not UTF-8 here", "start the daemon with LC_ALL=C.UTF-8")
+        settings = self._settings
+        session = Session(settings)
+        resume = ResumeFolder(settings.resume_folder)
+        self._shop = Workshop(session, settings.data_folder, resume, self._read_torrent, self._emit)
+        try:
+            await self._listen(session)
+            async with trio.open_nursery() as self._nursery:
+                self._nursery.start_soon(self._route_alerts, session)
+                self._nursery.start_soon(self._tick, session)
+                self._nursery.start_soon(self._report_full_disk)
+                task_status.started()
+                await self._stopping.wait()
+                self._nursery.cancel_scope.cancel()
+        finally:
+            self._nursery = None
+            with trio.CancelScope(shield=True):
+                await self._close(self._shop)
+            self._closed.set()
+
+    async def stop(self) -> None:
+        """Close, and return when :meth:`run` is about to."""
+        self._stopping.set()
+        if self._shop is not None:
+            await self._closed.wait()
+
+    async def carry_out(self, effect: EngineEffect) -> None:
+        """Start on an effect and return at once; what comes of it comes back as events.
+
+        After :meth:`stop` nothing is started any more.
+        """
+        shop = self._shop
+        if shop is None:
+            raise EngineError("the engine does not run")
+        match effect:
+            case PauseFetching():
+                shop.fetching_paused = True
+                for worker in self._workers.values():
+                    worker.pause_fetching()
+            case ResumeFetching():
+                self._resume_fetching(shop)
+            case AddSwarmMembers(shard=key, members=members):
+                if key in self._workers:
+                    self._workers[key].add_members(members)
+            case _:
+                self._give(shop, effect.shard, effect)
+
+    # --- workers ---------------------------------------------------------------------------------
+
+    def _give(self, shop: Workshop, key: ShardKey, order: Order) -> None:
+        worker = self._workers.setdefault(key, ShardWorker(key, shop))
+        worker.accept(order)
+        self._see_to(worker)
+
+    def _see_to(self, worker: ShardWorker) -> None:
+        """Have a worker's orders carried out, in the one task that a worker has."""
+        if worker.has_work and not worker.served and self._nursery is not None:
+            worker.served = True
+            self._work_came.set()
+            self._nursery.start_soon(self._serve, worker)
+
+    async def _serve(self, worker: ShardWorker) -> None:
+        try:
+            await worker.serve()
+        finally:
+            worker.served = False
+        if worker.is_needless:
+            del self._workers[worker.key]
+
+    def _resume_fetching(self, shop: Workshop) -> None:
+        shop.fetching_paused = False
+        self._full_disk = None
+        shop.room.set()
+        shop.room = trio.Event()
+        for worker in self._workers.values():
+            worker.resume_fetching()
+
+    # --- the tasks that there is one of ----------------------------------------------------------
+
+    async def _listen(self, session: Session) -> None:
+        """Wait until the first TCP socket listens, or all have failed."""
+        wanted = len(self._settings.listen_interfaces.split(","))
+        failures: list[str] = []
+        with trio.move_on_after(_LISTEN_SECONDS):
+            while len(failures) < wanted:
+                for alert in await session.receive_alerts():
+                    match alert:
+                        case ListeningChanged(error="", port=port):
+                            self._listening_port = self._listening_port or port
+                        case ListeningChanged(error=error):
+                            failures.append(error)
+                        case _:
+                            pass
+                if self._listening_port:
+                    return
+        why = "; ".join(failures) or "libtorrent does not say why"
+        raise EngineError(
+            f"cannot listen for BitTorrent on {self._settings.listen_interfaces}: {why}",
+            "choose an address of this machine and a port that is free",
+        )
+
+    async def _route_alerts(self, session: Session) -> None:
+        while True:
+            for alert in await session.receive_alerts():
+                self._route(alert)
+
+    def _route(self, alert: Alert) -> None:
+        match alert:
+            case TransferCounted():
+                self._counted = alert
+                self._refreshed.set()
+                self._refreshed = trio.Event()
+            case AlertsLost():
+                self._alerts_dropped += 1
+                _log.warning("libtorrent's alert queue overflowed; starting over with what is being fetched")
+                for worker in self._workers.values():
+                    worker.start_over()
+            case ListeningChanged() | ResumeReady():
+                pass  # a second interface; only a stop asks for resume data
+            case _:
+                self._route_to_worker(alert.torrent, alert)
+
+    def _route_to_worker(self, torrent: TorrentId, alert: Alert) -> None:
+        if isinstance(alert, TorrentFailed) and alert.disk_full and self._full_disk is None:
+            self._full_disk = alert.detail
+            self._disk_filled.set()
+        key = self._shop.owners.get(torrent) if self._shop is not None else None
+        worker = self._workers.get(key) if key is not None else None
+        if worker is not None:
+            worker.take_in(alert)
+            self._see_to(worker)
+
+    async def _tick(self, session: Session) -> None:
+        while True:
+            session.ask_for_statistics()
+            self._work_came = trio.Event()
+            if any(worker.is_busy for worker in self._workers.values()):
+                await trio.sleep(_BUSY_TICK_SECONDS)
+            else:
+                with trio.move_on_after(_IDLE_TICK_SECONDS):
+                    await self._work_came.wait()
+            for worker in list(self._workers.values()):
+                progress = worker.progress()
+                if progress is not None:
+                    await self._emit(progress)
+
+    async def _report_full_disk(self) -> None:
+        """Tell of a full disk once, until fetching is resumed."""
+        while True:
+            await self._disk_filled.wait()
+            self._disk_filled = trio.Event()
+            if self._full_disk is not None:
+                await self._emit(DiskFilled(self._full_disk))
+
+    # --- the end ---------------------------------------------------------------------------------
+
+    async def _close(self, shop: Workshop) -> None:
+        """Write down which pieces are there, then drop the session."""
+        shop.session.pause()
+        with trio.move_on_after(_SAVE_SECONDS) as saving:
+            await self._save_half_fetched(shop)
+        with trio.move_on_after(_DROP_SECONDS) as dropping:
+            await shop.session.close()
+        if saving.cancelled_caught or dropping.cancelled_caught:
+            _log.warning("libtorrent did not stop in time; half-fetched shards will be read again at the next start")
+
+    async def _save_half_fetched(self, shop: Workshop) -> None:
+        """Have everything written to disk, ask which pieces that makes, and keep the answer."""
+        flushing = dict(found for worker in self._workers.values() if (found := worker.half_fetched()) is not None)
+        saving: set[TorrentId] = set()
+        for handle in flushing.values():
+            handle.flush_cache()
+        while flushing or saving:
+            for alert in await shop.session.receive_alerts():
+                match alert:
+                    case CacheFlushed(torrent=torrent) if torrent in flushing:
+                        flushing.pop(torrent).save_resume_data(0)
+                        saving.add(torrent)
+                    case ResumeReady(torrent=torrent, pieces=pieces) if torrent in saving:
+                        saving.remove(torrent)
+                        await self._save(shop, torrent, pieces)
+                    case _:
+                        pass
+
+    async def _save(self, shop: Workshop, torrent: TorrentId, pieces: list[bool] | None) -> None:
+        key = shop.owners[torrent]
+        try:
+            if pieces is None:
+                raise EngineError("libtorrent does not say which pieces it has")
+            await trio.to_thread.run_sync(shop.resume.write, key, torrent, pieces)
+        except EngineError as error:
+            _log.warning("a half-fetched shard will be read again at the next start", detail=error.message)
