@@ -72,12 +72,18 @@ class Gossip:
             index.put(record)
         self._next_round_at = now.monotonic_seconds
         self._greet_again(now, out)
+        for session in self.sessions.greeted():
+            self._share(session, out)
 
     def part(self, collection: CollectionId, now: Instant, out: list[Effect]) -> None:
         """Take no further part; records that only this collection kept are forgotten."""
         self.fingerprints.pop(collection, None)
         out.extend(ForgetRecord(r.key, r.sequence) for r in self.records.part(collection))
         self._greet_again(now, out)
+        for session in self.sessions.greeted():
+            self._share(session, out)
+            if not session.shared:
+                self._close(session, m.GoodbyeCode.NOTHING_SHARED, "we left the last collection in common", out)
 
     def _greet_again(self, now: Instant, out: list[Effect]) -> None:
         hello = self._hello(now)
@@ -169,10 +175,16 @@ class Gossip:
                 self.book.failed(session.dialled, now)
             self._close(session, verdict.code, verdict.reason, out)
             return
-        news_to_both = tuple(c for c in verdict if c not in session.shared)
-        session.greeted, session.shared = True, verdict
-        for collection in news_to_both:
-            out.append(SendMessage(session.session, reconcile.summarise(collection, self.fingerprints[collection])))
+        session.greeted, session.joined = True, hello.collections
+        self._share(session, out)
+
+    def _share(self, session: Session, out: list[Effect]) -> None:
+        """Work out what we have in common with a peer, and open a round on what is new to both."""
+        before, session.shared = session.shared, tuple(c for c in session.joined if c in self.fingerprints)
+        for collection in session.shared:
+            if collection not in before:
+                summary = reconcile.summarise(collection, self.fingerprints[collection])
+                out.append(SendMessage(session.session, summary))
 
     def _reconcile(
         self, session: Session, message: m.Summary | m.Buckets | m.Listing | m.RecordRequest, out: list[Effect]
@@ -291,8 +303,8 @@ class Gossip:
 
     @property
     def next_deadline(self) -> float:
-        """Monotonic seconds at which ``passed`` has something to do."""
-        return self._next_round_at
+        """Monotonic seconds at which the next round is due; never, without a collection."""
+        return self._next_round_at if self.fingerprints else float("inf")
 
 
 def is_urgent(record: Record, older: Record | None) -> bool:

@@ -18,13 +18,14 @@ VERSION_MAX: Final = PROTOCOL_VERSION
 
 @dataclass(slots=True)
 class Session:
-    """One session.  ``shared`` is empty until the peer's Hello has come."""
+    """One session.  ``joined`` is what the peer's newest Hello says, ``shared`` what we joined of it."""
 
     session: SessionId
     peer: NodeId
     dialled: Address | None
     opened_at: float
     greeted: bool = False
+    joined: tuple[CollectionId, ...] = ()
     shared: tuple[CollectionId, ...] = ()
 
 
@@ -66,10 +67,6 @@ class Sessions:
     def greeted(self) -> list[Session]:
         """Return the sessions that have exchanged Hellos, oldest first."""
         return [s for s in self._sessions.values() if s.greeted]
-
-    def sharing(self, collection: CollectionId) -> list[Session]:
-        """Return the greeted sessions whose peer joined ``collection`` too."""
-        return [s for s in self._sessions.values() if s.greeted and collection in s.shared]
 
     def peers(self) -> frozenset[NodeId]:
         """Return everybody at the other end of a session."""
