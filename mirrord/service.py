@@ -1,39 +1,46 @@
 """What the daemon tells systemd: ready, alive, stopping, and a line of status (``sd_notify(3)``).
 
-Outside systemd there is nobody to tell, and every call does nothing.  A datagram to a local socket
-is sent at once or not at all, so nothing here waits.
+Outside systemd there is nobody to tell, and every call does nothing.  A supervisor that does not
+take a message is logged and no more: it judges a silent daemon by its own timeouts, and a daemon
+that ended because systemd was busy would serve nobody.
 """
 
 import os
 import socket
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import Final
 
-from mirrord.core.errors import ShellError
+import structlog
+
+_SEND_TIMEOUT_SECONDS: Final = 1.0
+"""systemd takes a datagram within milliseconds; its queue may hold as few as ten."""
+_SIGNS_PER_WATCHDOG: Final = 4
+"""``sd_watchdog_enabled(3)`` advises two; with four, one that is late does no harm."""
+
+_log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
 class ServiceSupervisor:
     """The supervisor that started this process.
 
-    ``address`` is its datagram socket, None where there is none; ``watchdog_seconds`` is how long it
-    waits for a sign of life before it kills us, None where it does not watch.  Call :meth:`alive` at
-    least twice as often.  Every method raises ShellError where the supervisor cannot be reached.
+    ``watchdog_seconds`` is how long it waits for a sign of life before it kills us, None where it
+    does not watch.
     """
 
-    address: str | None = None
-    watchdog_seconds: float | None = None
+    def __init__(self, address: str | None = None, watchdog_seconds: float | None = None) -> None:
+        """Take the supervisor's datagram socket; ``@`` opens the name of an abstract one."""
+        self.watchdog_seconds = watchdog_seconds
+        self._address = address
+        self._next_sign_at = 0.0
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "ServiceSupervisor":
         """Read what systemd set for this process; a watchdog meant for another process is none."""
         microseconds = environment.get("WATCHDOG_USEC", "")
-        watched = environment.get("WATCHDOG_PID", str(os.getpid())) == str(os.getpid()) and microseconds.isdecimal()
-        return cls(
-            address=environment.get("NOTIFY_SOCKET") or None,
-            watchdog_seconds=int(microseconds) / 1_000_000 if watched and int(microseconds) else None,
-        )
+        is_ours = environment.get("WATCHDOG_PID", str(os.getpid())) == str(os.getpid())
+        watched = is_ours and microseconds.isdecimal() and int(microseconds) > 0
+        return cls(environment.get("NOTIFY_SOCKET"), int(microseconds) / 1_000_000 if watched else None)
 
     def ready(self, status: str) -> None:
         """Say that the daemon serves (also after :meth:`reloading`); ``status`` is what ``systemctl status`` shows."""
@@ -44,7 +51,11 @@ class ServiceSupervisor:
         self._tell(f"STATUS={_one_line(text)}")
 
     def alive(self) -> None:
-        """Feed the watchdog.  Call it from the loop that must not freeze, not from a task beside it."""
+        """Feed the watchdog.  Call it as often as you like, from the loop that must not freeze and nowhere else."""
+        now = time.monotonic()
+        if self.watchdog_seconds is None or now < self._next_sign_at:
+            return
+        self._next_sign_at = now + self.watchdog_seconds / _SIGNS_PER_WATCHDOG
         self._tell("WATCHDOG=1")
 
     def reloading(self) -> None:
@@ -56,15 +67,15 @@ class ServiceSupervisor:
         self._tell("STOPPING=1", f"STATUS={_one_line(status)}")
 
     def _tell(self, *lines: str) -> None:
-        if self.address is None:
+        if not self._address:
             return
-        # "@" stands for the NUL that opens the name of an abstract socket.
-        address = "\0" + self.address[1:] if self.address.startswith("@") else self.address
+        address = "\0" + self._address[1:] if self._address.startswith("@") else self._address
         try:
-            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK) as channel:
+            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
+                channel.settimeout(_SEND_TIMEOUT_SECONDS)
                 channel.sendto("\n".join(lines).encode(), address)
         except OSError as error:
-            raise ShellError(f"systemd does not listen on {self.address}: {error.strerror}") from error
+            _log.warning("systemd was not told", address=self._address, what=lines[0], detail=str(error))
 
 
 def _one_line(text: str) -> str:

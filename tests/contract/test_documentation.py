@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from mirrord.cli.app import GROUPS, TOP
 from mirrord.config.keys import FIELDS, description_of
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -33,6 +34,13 @@ def test_every_configuration_key_is_documented() -> None:
 
 def test_every_configuration_key_explains_itself_and_its_default() -> None:
     assert not [key for key in FIELDS if not re.search(r"default|Without it|The same as", description_of(key))]
+
+
+def test_every_command_is_documented() -> None:
+    commands = [command.name for command in TOP]
+    commands += [f"{group.name} {command.name}" for group in GROUPS for command in group.commands]
+    guide = (DOCS / "operating.md").read_text()
+    assert not [name for name in commands if f"`mirrord {name}" not in guide]
 
 
 def test_the_glossary_has_every_word() -> None:

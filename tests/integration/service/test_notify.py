@@ -6,25 +6,27 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 
-from mirrord.core.errors import ShellError
 from mirrord.service import ServiceSupervisor
 
 RECEIVE_MAX_BYTES = 4096
+WATCHDOG = {"WATCHDOG_USEC": "30000000"}
 
 
 @pytest.fixture(params=["path", "abstract"])
-def supervised(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[socket.socket, ServiceSupervisor]]:
-    """Listen as systemd does; yield the socket, and who talks to it."""
+def notify_socket(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[socket.socket, str]]:
+    """Listen as systemd does; yield the socket, and its name as NOTIFY_SOCKET has it."""
     name = str(tmp_path / "notify") if request.param == "path" else f"@mirrord-test-{os.getpid()}-{tmp_path.name}"
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
         listener.settimeout(5)
-        listener.bind(name.replace("@", "\0", 1) if name.startswith("@") else name)
-        yield listener, ServiceSupervisor.from_environment({"NOTIFY_SOCKET": name, "WATCHDOG_USEC": "30000000"})
+        listener.bind("\0" + name[1:] if name.startswith("@") else name)
+        yield listener, name
 
 
-def test_each_state_arrives_as_one_datagram(supervised: tuple[socket.socket, ServiceSupervisor]) -> None:
-    listener, supervisor = supervised
+def test_each_state_arrives_as_one_datagram(notify_socket: tuple[socket.socket, str]) -> None:
+    listener, name = notify_socket
+    supervisor = ServiceSupervisor.from_environment({"NOTIFY_SOCKET": name} | WATCHDOG)
 
     def heard() -> list[str]:
         return listener.recv(RECEIVE_MAX_BYTES).decode().split("\n")
@@ -43,24 +45,70 @@ def test_each_state_arrives_as_one_datagram(supervised: tuple[socket.socket, Ser
     assert heard() == ["STOPPING=1", "STATUS=says goodbye"]
 
 
+def test_many_signs_of_life_are_one_datagram(notify_socket: tuple[socket.socket, str]) -> None:
+    """The loop calls for each event, and systemd's queue may hold ten datagrams."""
+    listener, name = notify_socket
+    supervisor = ServiceSupervisor.from_environment({"NOTIFY_SOCKET": name} | WATCHDOG)
+    for _ in range(1_000):
+        supervisor.alive()
+    supervisor.status("done")
+    assert listener.recv(RECEIVE_MAX_BYTES) == b"WATCHDOG=1"
+    assert listener.recv(RECEIVE_MAX_BYTES) == b"STATUS=done"
+
+
+def test_signs_of_life_go_on_within_the_watchdog_s_time(notify_socket: tuple[socket.socket, str]) -> None:
+    listener, name = notify_socket
+    supervisor = ServiceSupervisor.from_environment({"NOTIFY_SOCKET": name, "WATCHDOG_USEC": "200000"})
+    listener.setblocking(False)
+    signs = 0
+    while signs < 3:
+        supervisor.alive()
+        try:
+            signs += listener.recv(RECEIVE_MAX_BYTES) == b"WATCHDOG=1"
+        except BlockingIOError:
+            continue
+
+
+def test_without_a_watchdog_there_are_no_signs_of_life(notify_socket: tuple[socket.socket, str]) -> None:
+    listener, name = notify_socket
+    supervisor = ServiceSupervisor.from_environment({"NOTIFY_SOCKET": name})
+    supervisor.alive()
+    supervisor.status("quiet")
+    assert listener.recv(RECEIVE_MAX_BYTES) == b"STATUS=quiet"
+
+
 def test_outside_systemd_nobody_is_told() -> None:
     supervisor = ServiceSupervisor.from_environment({})
-    assert supervisor == ServiceSupervisor(address=None, watchdog_seconds=None)
-    supervisor.ready("well")
-    supervisor.alive()
+    assert supervisor.watchdog_seconds is None
+    with structlog.testing.capture_logs() as logged:
+        supervisor.ready("well")
+        supervisor.alive()
+    assert logged == []
 
 
-def test_a_supervisor_that_has_gone_is_an_error_of_the_machine(tmp_path: Path) -> None:
-    with pytest.raises(ShellError, match="notify"):
-        ServiceSupervisor(str(tmp_path / "notify")).alive()
+def test_a_supervisor_that_does_not_listen_is_logged_and_no_more(tmp_path: Path) -> None:
+    with structlog.testing.capture_logs() as logged:
+        ServiceSupervisor(str(tmp_path / "notify")).ready("well")
+    assert [(line["log_level"], line["what"]) for line in logged] == [("warning", "READY=1")]
+
+
+def test_a_supervisor_that_takes_nothing_holds_us_up_for_a_moment_only(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener, structlog.testing.capture_logs() as logged:
+        listener.bind(str(tmp_path / "notify"))
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK) as flood:
+            with pytest.raises(BlockingIOError):
+                while True:
+                    flood.sendto(b"STATUS=flood", str(tmp_path / "notify"))
+            ServiceSupervisor(str(tmp_path / "notify")).status("stuck")
+    assert [line["detail"] for line in logged] == ["timed out"]
 
 
 @pytest.mark.parametrize(
     ("environment", "seconds"),
     [
-        ({"WATCHDOG_USEC": "30000000"}, 30.0),
-        ({"WATCHDOG_USEC": "30000000", "WATCHDOG_PID": str(os.getpid())}, 30.0),
-        ({"WATCHDOG_USEC": "30000000", "WATCHDOG_PID": "1"}, None),
+        (WATCHDOG, 30.0),
+        (WATCHDOG | {"WATCHDOG_PID": str(os.getpid())}, 30.0),
+        (WATCHDOG | {"WATCHDOG_PID": "1"}, None),
         ({"WATCHDOG_USEC": "0"}, None),
         ({"WATCHDOG_USEC": "soon"}, None),
         ({}, None),
