@@ -50,6 +50,10 @@ BATCH_MAX_BYTES: Final = 256 * KIB
 RECORDS_PER_COLLECTION_MAX: Final = 200_000
 """Announcements kept for one collection: twice the 100,000 nodes that are planned for."""
 
+SEQUENCES_REMEMBERED_MAX: Final = 200_000
+"""Records that are gone and whose last sequence is still known, so that no older one comes back; the
+longest gone is forgotten first.  Without a bound, short-lived records under new keys fill the memory."""
+
 ADDRESSES_MAX: Final = 8
 """Addresses of one kind in an announcement: dual stack, two ports, a VPN."""
 

@@ -78,7 +78,7 @@ class Gossip:
     def part(self, collection: CollectionId, now: Instant, out: list[Effect]) -> None:
         """Take no further part; records that only this collection kept are forgotten."""
         self.fingerprints.pop(collection, None)
-        out.extend(ForgetRecord(r.key, r.sequence) for r in self.records.part(collection))
+        out.extend(ForgetRecord(r.key, self.records.highest(r.key)) for r in self.records.part(collection))
         self._greet_again(now, out)
         for session in self.sessions.greeted():
             self._share(session, out)

@@ -90,7 +90,7 @@ class RecordSet:
     def __init__(self, dead_band_seconds: float) -> None:
         self._dead_band_seconds = dead_band_seconds
         self._records: dict[RecordKey, Record] = {}
-        self._highest: dict[RecordKey, int] = {}
+        self._dropped: dict[RecordKey, int] = {}
         self._retired: set[RecordKey] = set()
         self._envelopes: set[bytes] = set()
         self._joined: set[CollectionId] = set()
@@ -101,21 +101,34 @@ class RecordSet:
         self._joined.add(collection)
 
     def part(self, collection: CollectionId) -> tuple[Record, ...]:
-        """Stop accepting records about ``collection``; return those that nothing else keeps."""
+        """Stop accepting records about ``collection``; return those that nothing else keeps.
+
+        They are not dead: whoever joins again takes back the very same records, though no older ones.
+        """
         self._joined.discard(collection)
         orphans = tuple(r for r in self._records.values() if not any(r.is_about(c) for c in self._joined))
         for record in orphans:
-            self._drop(record)
+            self._drop(record, record.sequence - 1)
         return orphans
 
     def restore(self, key: RecordKey, sequence: int, envelope: bytes) -> Record | None:
         """Take back what an earlier run accepted; an empty envelope is only a sequence to remember."""
-        self._highest[key] = max(sequence, self._highest.get(key, 0))
+        self._remember(key, sequence)
         if not envelope:
             return None
         record = open_record(envelope)
         self._put(record)
         return record
+
+    def _remember(self, key: RecordKey, sequence: int) -> None:
+        self._dropped[key] = sequence
+        if len(self._dropped) > limits.SEQUENCES_REMEMBERED_MAX:
+            del self._dropped[next(iter(self._dropped))]
+
+    def highest(self, key: RecordKey) -> int:
+        """Return the highest sequence that we remember of a key, 0 for none."""
+        held = self._records.get(key)
+        return held.sequence if held is not None else self._dropped.get(key, 0)
 
     def is_known(self, envelope: bytes) -> bool:
         """Whether this very envelope is held: the cheap answer to most of what is pushed."""
@@ -138,7 +151,7 @@ class RecordSet:
             self._envelopes.discard(older.envelope)
         self._records[record.key] = record
         self._envelopes.add(record.envelope)
-        self._highest[record.key] = record.sequence
+        self._dropped.pop(record.key, None)
         self._retired.discard(record.key)
 
     def _judge(self, record: Record, now: Instant) -> None:
@@ -149,13 +162,14 @@ class RecordSet:
             raise RecordError(RejectReason.FROM_FUTURE, f"issued at {record.content.issued_at}")
         if isinstance(record.content, Announcement) and record.content.expires_at <= now.unix_seconds:
             raise RecordError(RejectReason.EXPIRED, f"expired at {record.content.expires_at}")
-        highest = self._highest.get(record.key, 0)
+        highest = self.highest(record.key)
         if record.sequence == highest and held is not None and held.envelope != record.envelope:
             self.equivocators.add(NodeId(record.key.subject))
             raise RecordError(RejectReason.EQUIVOCATION, f"two records with sequence {highest}")
         if record.sequence <= highest:
             raise RecordError(RejectReason.STALE, f"sequence {record.sequence}, {highest} is known")
-        if held is None and len(self._records) >= limits.RECORDS_PER_COLLECTION_MAX:
+        is_new = held is None and isinstance(record.content, Announcement)  # of heads there is one a collection
+        if is_new and len(self._records) >= limits.RECORDS_PER_COLLECTION_MAX:
             raise RecordError(RejectReason.TABLE_FULL, f"{len(self._records)} records are held")
 
     def expire(self, now: Instant) -> Expired:
@@ -171,14 +185,16 @@ class RecordSet:
             elif left_seconds <= self._dead_band_seconds and record.key not in self._retired:
                 retired.append(record)
         for record in dropped:
-            self._drop(record)
+            self._drop(record, record.sequence)
         self._retired.update(record.key for record in retired)
         return Expired(tuple(retired), tuple(dropped))
 
-    def _drop(self, record: Record) -> None:
+    def _drop(self, record: Record, sequence: int) -> None:
         del self._records[record.key]
         self._envelopes.discard(record.envelope)
         self._retired.discard(record.key)
+        self.equivocators.discard(NodeId(record.key.subject))
+        self._remember(record.key, sequence)
 
     def get(self, key: RecordKey) -> Record | None:
         """Return the newest record of ``key``."""
