@@ -268,7 +268,7 @@ class Node:
 
     def _publish_where_due(self, now: Instant, out: list[Effect]) -> None:
         state = self.state
-        if state.reachable is None or not state.memberships:
+        if state.reachable is None or not self._may_publish:
             return
         is_due = (state.dirty and now.monotonic_seconds >= self._next_publish_at) or state.urgent
         if not is_due and now.monotonic_seconds < self._refresh_at:
@@ -287,10 +287,15 @@ class Node:
     @property
     def next_deadline(self) -> float:
         """Monotonic seconds at which to call back with ``TimePassed``."""
-        deadlines = [self._next_plan_at, self.state.gossip.next_deadline, self._refresh_at]
-        if self.state.dirty:
-            deadlines.append(self._next_publish_at)
+        deadlines = [self._next_plan_at, self.state.gossip.next_deadline]
+        if self._may_publish:
+            deadlines.append(self._next_publish_at if self.state.dirty else self._refresh_at)
         return min(deadlines)
+
+    @property
+    def _may_publish(self) -> bool:
+        """Whether there is something to say, and an address to say it from."""
+        return self.state.reachable is not None and bool(self.state.memberships)
 
     def shards_of(self, collection: CollectionId) -> tuple[Shard, ...]:
         """Return the shards of a joined collection, none before its manifest is here."""
