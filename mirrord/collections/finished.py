@@ -80,10 +80,11 @@ def finished_shards(path: Path) -> Iterator[FinishedShards]:
             connection.executescript(_SCHEMA)
             yield FinishedShards(connection)
     except sqlite3.Error as error:
-        raise StorageError(
-            f"{path}: the list of finished shards cannot be used: {error}",
-            "if the disk is well, move the file away: every shard is then hashed again",
-        ) from None
+        if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
+            hint = "make room and run the same command again: it goes on where it was"
+        else:
+            hint = "if the disk is well, move the file away: every shard is then hashed again"
+        raise StorageError(f"{path}: the list of finished shards cannot be used: {error}", hint) from None
 
 
 def _check_ours(connection: sqlite3.Connection, path: Path) -> None:

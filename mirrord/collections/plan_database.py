@@ -29,7 +29,7 @@ _PRAGMAS: Final = (
     "temp_store = FILE",
     f"cache_size = -{_CACHE_KIB}",
 )
-_BATCH: Final = 10_000
+_BATCH: Final = 2_000
 _SCHEMA: Final = """
 CREATE TABLE file (path TEXT PRIMARY KEY, bytes INTEGER, modified_ns INTEGER) WITHOUT ROWID;
 CREATE TABLE entry (number INTEGER PRIMARY KEY, path TEXT, popularity INTEGER, demand INTEGER,

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mirrord.collections.catalogue import COUNT_MAX, CatalogueRow, open_catalogue, write_catalogue
@@ -171,6 +171,7 @@ _ROW = st.builds(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(_ROW, max_size=5))
 def test_a_written_catalogue_is_read_back(tmp_path_factory: pytest.TempPathFactory, rows: list[CatalogueRow]) -> None:
     path = tmp_path_factory.mktemp("catalogue") / "catalogue.csv"

@@ -4,7 +4,7 @@ import random
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mirrord.collections.cutting import (
@@ -52,6 +52,7 @@ def collections_of_items(draw: st.DrawFn) -> list[Item]:
     ]
 
 
+@settings(deadline=None)
 @given(collections_of_items(), st.integers(1, 120))
 def test_every_file_is_in_exactly_one_shard_and_the_sums_are_right(items: list[Item], shard_bytes: int) -> None:
     cuts, content = cut(items, CutRule(shard_bytes))
@@ -67,6 +68,7 @@ def test_every_file_is_in_exactly_one_shard_and_the_sums_are_right(items: list[I
         assert one.popularity_min == min(item.popularity for item in part)
 
 
+@settings(deadline=None)
 @given(collections_of_items(), st.integers(1, 120))
 def test_no_shard_is_too_large_but_for_a_file_that_is(items: list[Item], shard_bytes: int) -> None:
     cuts, content = cut(items, CutRule(shard_bytes))
@@ -75,6 +77,7 @@ def test_no_shard_is_too_large_but_for_a_file_that_is(items: list[Item], shard_b
         assert one.bytes <= shard_bytes or len(part) == 1
 
 
+@settings(deadline=None)
 @given(collections_of_items(), st.integers(1, 120))
 def test_a_shard_is_full_before_the_next_begins(items: list[Item], shard_bytes: int) -> None:
     cuts, content = cut(items, CutRule(shard_bytes))
@@ -87,6 +90,7 @@ def test_a_shard_is_full_before_the_next_begins(items: list[Item], shard_bytes: 
             assert one.bytes + ordered(following)[0].bytes > shard_bytes
 
 
+@settings(deadline=None)
 @given(collections_of_items(), st.integers(1, 120))
 def test_shards_go_from_popular_to_unpopular_and_ties_by_path(items: list[Item], shard_bytes: int) -> None:
     cuts, content = cut(items, CutRule(shard_bytes))
@@ -100,6 +104,7 @@ def test_shards_go_from_popular_to_unpopular_and_ties_by_path(items: list[Item],
         assert flat == ordered(flat)
 
 
+@settings(deadline=None)
 @given(collections_of_items(), st.integers(1, 120), st.integers(0, 6), st.randoms())
 def test_the_same_input_in_any_order_gives_the_same_shards(
     items: list[Item], shard_bytes: int, parts: int, dice: random.Random
@@ -111,6 +116,7 @@ def test_the_same_input_in_any_order_gives_the_same_shards(
     assert cut(shuffled, rule) == first
 
 
+@settings(deadline=None)
 @given(collections_of_items(), st.integers(1, 12))
 def test_equal_parts_are_about_as_many_and_as_large_as_asked(items: list[Item], parts: int) -> None:
     items = [Item(item.path, item.bytes, item.popularity, item.demand, CC0) for item in items]
@@ -168,6 +174,7 @@ def test_more_shards_than_a_manifest_holds_are_refused(monkeypatch: pytest.Monke
         cut([Item(str(i), 10, 0, 0, CC0) for i in range(4)], CutRule(10))
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 10**12), min_size=1, max_size=50))
 def test_demand_shares_sum_to_the_whole_and_are_fair(demands: list[int]) -> None:
     shares = demand_shares(demands)

@@ -3,7 +3,7 @@
 from contextlib import suppress
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mirrord.collections.invitation import Invitation, format_invitation, parse_invitation
@@ -27,6 +27,7 @@ invitations = st.builds(
 )
 
 
+@settings(deadline=None)
 @given(invitations)
 def test_what_is_written_is_read_back(invitation: Invitation) -> None:
     line = format_invitation(invitation)
@@ -79,6 +80,7 @@ def test_a_broken_invitation_is_refused_with_what_is_wrong(line: str, complaint:
     assert caught.value.hint
 
 
+@settings(deadline=None)
 @given(st.text(max_size=200))
 def test_any_text_is_an_invitation_or_a_usage_error(text: str) -> None:
     for line in (text, f"mirrord://{text}", f"mirrord://{KEY}?{text}", f"mirrord://{KEY}?name={text}"):

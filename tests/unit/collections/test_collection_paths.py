@@ -3,7 +3,7 @@
 import os
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mirrord.collections.paths import COMPONENT_MAX_BYTES, DEPTH_MAX, ClashCheck, fault_of_path, fold, shown
@@ -71,6 +71,7 @@ def test_a_hostile_name_is_refused_with_its_reason(path: str, reason: str) -> No
     assert reason in fault_of_path(path)
 
 
+@settings(deadline=None)
 @given(st.text(max_size=400))
 def test_any_text_gets_an_answer_and_can_be_shown(path: str) -> None:
     fault_of_path(path)
@@ -122,6 +123,7 @@ def test_names_in_different_folders_do_not_clash(paths: list[str]) -> None:
 _COMPONENT = st.text("aAbB-é\u00c9./".replace("/", "").replace(".", ""), min_size=1, max_size=3)
 
 
+@settings(deadline=None)
 @given(st.sets(st.lists(_COMPONENT, min_size=1, max_size=3).map("/".join), max_size=20))
 def test_the_check_in_one_pass_agrees_with_a_check_that_keeps_everything(paths: set[str]) -> None:
     files = {path for path in paths if not any(other.startswith(path + "/") for other in paths)}
