@@ -2,7 +2,11 @@
 
 A blob is asked of one session at a time.  One that lacks it, is silent for ``BLOB_WAIT_SECONDS``,
 or whose bytes do not hash right is not asked for that blob again while it stays open; then the
-next is.  At most ``BLOB_FETCHES_MAX`` are assembled at once; the others wait in order.
+next is.  At most ``BLOB_FETCHES_MAX`` are assembled at once; the others wait in order.  A blob that
+nobody has goes to the end of the queue, so that it never keeps the others waiting.
+
+Every chunk but the last is ``BLOB_CHUNK_BYTES`` long, or a peer that dribbles would hold a place for ever.
+A peer with chunks of another length is not at fault: the curator may have signed for a wrong size.
 """
 
 import hashlib
@@ -67,7 +71,8 @@ class BlobFetches:
             fetch.useless.intersection_update(open_sessions)
             source = next((s for s in open_sessions if s not in fetch.useless), None)
             if source is None and fetch.useless:
-                fetch.useless.clear()  # everybody failed once: begin again at the next look
+                fetch.useless.clear()  # everybody failed once: begin again when its turn comes
+                self._fetches[fetch.sha256] = self._fetches.pop(fetch.sha256)
             elif source is not None:
                 asks.append(self._request(fetch, source, now))
         return asks
@@ -75,14 +80,14 @@ class BlobFetches:
     def received(self, session: SessionId, chunk: BlobChunk, now: Instant) -> tuple[bytes | None, Ask | None]:
         """Take a chunk; return the whole blob where this was its last, or the request for the next.
 
-        Raises :class:`RemoteProtocolError` where the bytes are not what was asked for.
+        Raises :class:`RemoteProtocolError` where the bytes do not hash to what was asked for.
         """
         fetch = self._fetches.get(chunk.sha256)
         if fetch is None or fetch.source != session or chunk.offset != len(fetch.data):
             return None, None  # late, or asked of another meanwhile
-        if len(fetch.data) + len(chunk.data) > fetch.size:
+        if len(chunk.data) != min(limits.BLOB_CHUNK_BYTES, fetch.size - len(fetch.data)):
             self._give_up_on(fetch)
-            raise RemoteProtocolError("more bytes of a blob than its owner signed for")
+            return None, None
         fetch.data += chunk.data
         if len(fetch.data) < fetch.size:
             return None, self._request(fetch, session, now)
