@@ -96,6 +96,7 @@ def _as_json(made: MadeNode) -> str:
 
 def _in_words(made: MadeNode, is_default: bool) -> str:
     folder = "" if is_default else f" {made.config.folder}"
+    option = "" if is_default else f" --folder {made.config.folder}"
     key = "Its key was there and was kept." if made.key_was_there else "Keep a copy of its key; it is the node's name."
     return f"""\
 Node {to_short_text(made.node)} is made: it gives {format_size(made.config.pledge_bytes)} in {made.config.data_folder}.
@@ -105,7 +106,7 @@ Node {to_short_text(made.node)} is made: it gives {format_size(made.config.pledg
 
 Next:
   mirrord run{folder}
-  mirrord collection join INVITATION   (in another terminal; a curator gives you the invitation)
+  mirrord collection join INVITATION{option}   (in another terminal; a curator gives you the invitation)
 """
 
 
