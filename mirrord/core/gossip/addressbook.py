@@ -2,6 +2,10 @@
 
 An address comes from the operator's bootstrap list, from an earlier run, or from an announcement.
 Failed dials double the wait up to an hour's worth; a success resets it.
+
+Announcements are hearsay, so nobody can talk us out of a good address: where the book is full, a
+new one only takes the place of one that failed, and who answers at an address is what it proved,
+not what a third party says.
 """
 
 from dataclasses import dataclass, replace
@@ -17,7 +21,7 @@ _DOUBLINGS_MAX: Final = 6
 
 @dataclass(frozen=True, slots=True)
 class Contact:
-    """One address.  ``node`` is known once it answered, or where its owner announced it."""
+    """One address.  ``node`` is who answered there last; before that, who first announced it."""
 
     address: Address
     node: NodeId | None
@@ -33,6 +37,7 @@ class AddressBook:
     def __init__(self, timing: TimingProfile) -> None:
         self._timing = timing
         self._contacts: dict[Address, Contact] = {}
+        self._failing: dict[Address, None] = {}
 
     def learn(self, address: Address, node: NodeId | None = None, pinned: bool = False) -> None:
         """Remember an address; what is known of it stays.  A pinned one is due at once."""
@@ -44,21 +49,29 @@ class AddressBook:
         else:
             due = 0.0 if pinned else known.next_dial_at
             self._contacts[address] = replace(
-                known, node=node or known.node, pinned=known.pinned or pinned, next_dial_at=due
+                known, node=known.node or node, pinned=known.pinned or pinned, next_dial_at=due
             )
+            if pinned:
+                self._failing.pop(address, None)
 
     def _make_room(self) -> bool:
-        worst = max((c for c in self._contacts.values() if not c.pinned), key=lambda c: c.failures, default=None)
-        if worst is not None:
-            del self._contacts[worst.address]
-        return worst is not None
+        longest_failing = next(iter(self._failing), None)
+        if longest_failing is None:
+            return False
+        del self._failing[longest_failing]
+        del self._contacts[longest_failing]
+        return True
 
     def choose(self, now: Instant, dice: float, avoid: frozenset[NodeId]) -> Address | None:
-        """Pick a random contact that is due, leaving out nodes in ``avoid`` (connected, or ourselves)."""
+        """Pick a random contact that is due, leaving out nodes in ``avoid`` (connected, or ourselves).
+
+        Nor is a node dialled at two addresses at once: its end could keep the session that ours drops.
+        """
+        avoided = avoid | {c.node for c in self._contacts.values() if c.dialling and c.node is not None}
         due = [
             contact.address
             for contact in self._contacts.values()
-            if not contact.dialling and contact.node not in avoid and contact.next_dial_at <= now.monotonic_seconds
+            if not contact.dialling and contact.node not in avoided and contact.next_dial_at <= now.monotonic_seconds
         ]
         return due[int(dice * len(due))] if due else None
 
@@ -73,6 +86,7 @@ class AddressBook:
     def answered(self, address: Address, node: NodeId) -> None:
         """A node proved its key there."""
         self._update(address, node=node, dialling=False, failures=0, next_dial_at=0.0)
+        self._failing.pop(address, None)
 
     def failed(self, address: Address, now: Instant) -> None:
         """Nobody useful answered; wait longer each time."""
@@ -85,6 +99,8 @@ class AddressBook:
                 failures=contact.failures + 1,
                 next_dial_at=now.monotonic_seconds + wait,
             )
+            if not contact.pinned:
+                self._failing.setdefault(address)
 
     def _update(self, address: Address, **changes: object) -> None:
         contact = self._contacts.get(address)

@@ -4,7 +4,6 @@ It takes the events that concern the network and appends effects to an outbox.  
 the rest of the node (new records, whole blobs) it returns as :class:`News`.
 """
 
-import math
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import Final
