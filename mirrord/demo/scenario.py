@@ -15,6 +15,8 @@ from mirrord.demo.source import DemoCollection
 
 _LOOK_EVERY_SECONDS: Final = 0.2
 _PHASE_SECONDS: Final = 240.0
+_COUNTERS_LAG_SECONDS: Final = 2.2
+"""An engine's statistics are at most two seconds old."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,16 +54,18 @@ class Story:
         """Play all of it; what went wrong is in ``problems``."""
         network = self._network
         self._open_shop()
-        needed = missing_bytes(self._collection.sizes, network.true_copies())
+        needed = missing_bytes(self._collection.transfer_sizes, network.true_copies())
         to_full = self._wait(network.is_whole, f"every shard to have {TARGET} replicas")
         lost = network.volunteers[-1]
+        self._hold_still()
         self._show(f"every shard has {TARGET} replicas; now the origin and {lost.name} are killed")
         held_before = lost.last.held if lost.last is not None else frozenset()
         network.origin.kill()
         lost.kill()
         network.look()
-        needed += missing_bytes(self._collection.sizes, network.true_copies())
+        needed += missing_bytes(self._collection.transfer_sizes, network.true_copies())
         to_heal = self._wait(network.is_whole, "the survivors to heal")
+        self._hold_still()
         self._show(f"healed without them; {lost.name} comes back with its disk")
         again = self._welcome_back(lost, held_before)
         return self._sum_up(needed, to_full, to_heal, again)
@@ -117,6 +121,11 @@ class Story:
             if time.monotonic() - began > _PHASE_SECONDS:
                 raise MirrordError(f"gave up waiting for {what} after {_PHASE_SECONDS:.0f} s", "see the machines' logs")
             time.sleep(_LOOK_EVERY_SECONDS)
+
+    def _hold_still(self) -> None:
+        """Let every engine's counters catch up with what it has moved."""
+        until = time.monotonic() + _COUNTERS_LAG_SECONDS
+        self._wait(lambda: time.monotonic() > until, "the counters")
 
     def _sum_up(self, needed: int, to_full: float, to_heal: float, again: int) -> Summary:
         network = self._network

@@ -55,10 +55,12 @@ class DemoView:
     def _say(self, line: str | None) -> None:
         self._tell(line)
         if line is not None:
-            self._console.print(self._story[-1])
+            self._console.print(self._story[-1], soft_wrap=True, highlight=False)
         elif time.monotonic() - self._said_at > _LINE_EVERY_SECONDS:
             self._said_at = time.monotonic()
-            self._console.print(f"{self._said_at - self._began:5.1f} s  {self._in_a_line()}")
+            self._console.print(
+                f"{self._said_at - self._began:5.1f} s  {self._in_a_line()}", soft_wrap=True, highlight=False
+            )
 
     def _in_a_line(self) -> str:
         snapshot = self._witness()
