@@ -47,6 +47,9 @@ BATCH_MAX_RECORDS: Final = 256
 BATCH_MAX_BYTES: Final = 256 * KIB
 """Bytes of envelopes in one message; one record larger than this still travels alone."""
 
+ANSWER_MAX_BYTES: Final = 8 * MIB
+"""Envelopes sent in answer to one message: 8,192 of 1 KB, and half of what may wait for one peer."""
+
 RECORDS_PER_COLLECTION_MAX: Final = 200_000
 """Announcements kept for one collection: twice the 100,000 nodes that are planned for."""
 
@@ -112,8 +115,8 @@ NAME_MAX_BYTES: Final = 128
 TEXT_MAX_BYTES: Final = 1_024
 """A rights statement, a reason, a description."""
 
-PATH_COMPONENT_MAX_BYTES: Final = 255
-"""NAME_MAX of every Linux file system."""
+PATH_COMPONENT_MAX_BYTES: Final = 240
+"""A file's or folder's name.  NAME_MAX of Linux is 255, but libtorrent 2.1.1 cuts names at 240 (measured)."""
 
 PATH_MAX_BYTES: Final = 3_072
 """A path inside a shard; PATH_MAX is 4,096 and the operator's folder needs its part."""

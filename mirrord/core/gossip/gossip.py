@@ -36,6 +36,10 @@ from mirrord.core.wire import messages as m
 _SESSIONS_WANTED: Final = 8
 """Sessions that a node tries to keep open; push reaches everybody over a few hops of eight."""
 
+_ROTATE_ROUNDS: Final = 5
+"""Every so many rounds a node with enough sessions trades one for a new peer.  Otherwise the graph
+freezes: two halves of a network that was cut in two would each be content with itself for ever."""
+
 
 @dataclass(slots=True)
 class News:
@@ -105,6 +109,10 @@ class Gossip:
             out.append(SendMessage(session.session, self._hello(now)))
         if loser is not None:
             self._close(loser, m.GoodbyeCode.DUPLICATE, "we have another session", out)
+        elif event.dialled is not None and len(self.sessions) > _SESSIONS_WANTED:
+            oldest = self.sessions.oldest_dialled()
+            if oldest is not None and oldest is not session:
+                self._close(oldest, m.GoodbyeCode.UNSPECIFIED, "making room for another peer", out)
 
     def closed(self, event: SessionClosed) -> None:
         """Forget a session that is gone."""
@@ -292,7 +300,10 @@ class Gossip:
             session = greeted[int(dice * len(greeted))]
             for collection in session.shared:
                 out.append(SendMessage(session.session, reconcile.summarise(collection, self.fingerprints[collection])))
-        room = min(_SESSIONS_WANTED - len(self.sessions), limits.DIALS_MAX) - self.book.dialling()
+        wanted = _SESSIONS_WANTED - len(self.sessions)
+        if self._rounds % _ROTATE_ROUNDS == 0:
+            wanted = max(1, wanted)
+        room = min(wanted, limits.DIALS_MAX) - self.book.dialling()
         for attempt in range(max(0, room)):
             turned = (dice + attempt / limits.DIALS_MAX) % 1.0
             address = self.book.choose(now, turned, self.sessions.peers() | {self._own})

@@ -11,7 +11,8 @@
     Records             ------->
 
 Each answer is a function of the message and the records at that moment, so nothing can get stuck:
-a message that is lost, late or repeated costs one more period.
+a message that is lost, late or repeated, or an answer that was cut at ``ANSWER_MAX_BYTES``, costs one
+more period.
 """
 
 from collections.abc import Iterable, Iterator
@@ -83,13 +84,19 @@ def requested_keys(request: RecordRequest, ours: Fingerprints) -> tuple[RecordKe
 
 
 def batches(collection: CollectionId, keys: Iterable[RecordKey], records: RecordSet) -> Iterator[Records]:
-    """Pack records into messages within the limits of one batch."""
+    """Pack records into messages within the limits of one batch, and of all that one message may ask for.
+
+    What does not fit waits for the next round: a new node must not choke on 100 MB, nor we on its queue.
+    """
     batch: list[bytes] = []
-    size = 0
+    size = total = 0
     for key in keys:
         record = records.get(key)
         if record is None:
             continue
+        total += len(record.envelope)
+        if total > limits.ANSWER_MAX_BYTES:
+            break
         full = len(batch) == limits.BATCH_MAX_RECORDS or size + len(record.envelope) > limits.BATCH_MAX_BYTES
         if batch and full:
             yield Records(collection, tuple(batch))

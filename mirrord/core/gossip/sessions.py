@@ -68,6 +68,10 @@ class Sessions:
         """Return the sessions that have exchanged Hellos, oldest first."""
         return [s for s in self._sessions.values() if s.greeted]
 
+    def oldest_dialled(self) -> Session | None:
+        """Return the session that we ourselves opened longest ago."""
+        return next((s for s in self._sessions.values() if s.dialled is not None), None)
+
     def peers(self) -> frozenset[NodeId]:
         """Return everybody at the other end of a session."""
         return frozenset(s.peer for s in self._sessions.values())
