@@ -12,7 +12,7 @@ from typing import Final
 
 from mirrord.core import limits
 
-COMPONENT_MAX_BYTES: Final = min(240, limits.PATH_COMPONENT_MAX_BYTES)
+COMPONENT_MAX_BYTES: Final = limits.PATH_COMPONENT_MAX_BYTES
 """libtorrent cuts what is longer, so a file system's own 255 cannot be used up."""
 
 DEPTH_MAX: Final = 64

@@ -90,6 +90,7 @@ def _apply(state: NodeState, membership: Membership, plan: Plan, now: Instant, o
         shard = membership.shard(index)
         assert shard is not None
         state.custody.start(ShardKey(membership.collection, index), lease_until(state, shard, now), now, out)
+        state.counts["claims_won"] += 1
     for index in plan.claims:
         shard = membership.shard(index)
         assert shard is not None
