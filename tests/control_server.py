@@ -4,6 +4,7 @@ import http.client
 import json
 import queue
 import socket
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -120,6 +121,19 @@ def _quietly_finished() -> Iterator[None]:
         yield
     except trio.RunFinishedError:
         return  # it ended between the question and the call
+
+
+def run_until_stopped(path: Path) -> None:
+    """Be a daemon that only answers: say when it listens, end when it is told to stop."""
+
+    async def main() -> None:
+        daemon = ScriptedDaemon(stopped=trio.Event())
+        async with trio.open_nursery() as nursery:
+            await nursery.start(partial(serve_control, path, daemon, version=VERSION, stop=daemon.stopped))
+            sys.stdout.write("listening\n")
+            sys.stdout.flush()
+
+    trio.run(main)
 
 
 class UnixConnection(http.client.HTTPConnection):

@@ -1,0 +1,125 @@
+"""``mirrord collection join, list, leave, invite``: which collections this node takes part in."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mirrord.cli.client import absolute_folder, client_for
+from mirrord.cli.options import CollectionName, Folder, Json, Socket
+from mirrord.cli.output import print_json, print_lines, say
+from mirrord.cli.table import Cell, Column, own_screen, table_lines
+from mirrord.cli.text import printable
+from mirrord.control.shapes import Collections, CollectionShape, Done, ImportWish, JoinWish, LeaveWish
+from mirrord.core.errors import UsageError
+from mirrord.sizes import format_size
+
+_SHORT = 8
+_SCHEME = "mirrord://"
+
+
+def join(
+    what: Annotated[
+        str, typer.Argument(metavar="INVITATION|FOLDER", help="A curator's one line, or the folder of a collection.")
+    ],
+    adopt: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Hold what lies in here already, in place.", show_default=False),
+    ] = None,
+    folder: Folder = None,
+    socket: Socket = None,
+    as_json: Json = False,
+) -> None:
+    """Join a collection: by its invitation, or from the folder that `collection build` made."""
+    client = client_for(folder, socket)
+    if what.strip().lower().startswith(_SCHEME):
+        if adopt is not None:
+            hint = "join, wait for the manifest (`mirrord status`), then `mirrord shard adopt COLLECTION DIR`"
+            raise UsageError("what is in a folder can be told only when the manifest is here", hint)
+        done = client.post("collections/join", JoinWish(invitation=what.strip()))
+    elif Path(what).is_dir():
+        wish = ImportWish(path=absolute_folder(Path(what)), adopt=absolute_folder(adopt) if adopt else "")
+        done = client.post("collections/import", wish)
+    else:
+        hint = "an invitation begins with mirrord://, and may need quotes for your shell"
+        raise UsageError(f"{printable(what[:80])!r} is neither an invitation nor a folder", hint)
+    _report(done, as_json, f"joined {_label(done)}; `mirrord status` shows how it goes")
+
+
+def list_collections(folder: Folder = None, socket: Socket = None, as_json: Json = False) -> None:
+    """List the joined collections."""
+    answer = client_for(folder, socket).get("collections", Collections)
+    if as_json:
+        print_json(answer)
+        return
+    if not answer.collections:
+        say("no collection is joined: mirrord collection join INVITATION")
+        return
+    columns = [
+        Column("name", flexible=True),
+        Column("id"),
+        Column("version", right=True),
+        Column("shards", right=True),
+        Column("bytes", right=True),
+        Column("here", right=True),
+        Column("state"),
+    ]
+    print_lines(table_lines(own_screen(), columns, [_row(collection) for collection in answer.collections]))
+
+
+def leave(
+    collection: CollectionName,
+    delete_files: Annotated[
+        bool, typer.Option("--delete-files/--keep-files", help="Delete its shards from the disk, too.")
+    ] = False,
+    folder: Folder = None,
+    socket: Socket = None,
+    as_json: Json = False,
+) -> None:
+    """Leave a collection; its copies here stop counting at once."""
+    wish = LeaveWish(collection=collection, delete_files=delete_files)
+    done = client_for(folder, socket).post("collections/leave", wish)
+    kept = "its files are being deleted" if delete_files else "its files stay where they are"
+    _report(done, as_json, f"left {_label(done)}; {kept}")
+
+
+def invite(collection: CollectionName, folder: Folder = None, socket: Socket = None) -> None:
+    """Print the invitation to a collection, with this node as the one to ask first."""
+    answer = client_for(folder, socket).get("collections", Collections, collection=collection)
+    (found,) = answer.collections
+    print_lines([found.invitation])
+    if "bootstrap=" not in found.invitation:
+        say("note: this node listens nowhere that others can reach, so the line names nobody to ask first")
+
+
+def _row(collection: CollectionShape) -> list[Cell | str]:
+    return [
+        collection.name or "(no name yet)",
+        collection.id[:_SHORT],
+        str(collection.manifest_version or "-"),
+        f"{collection.shards:,}",
+        format_size(collection.bytes),
+        format_size(collection.held_bytes),
+        _state(collection),
+    ]
+
+
+def _state(collection: CollectionShape) -> Cell:
+    if collection.parting:
+        return Cell("being left", "dim")
+    if not collection.manifest_version:
+        return Cell("no manifest yet", "yellow")
+    below = collection.coverage.below_target
+    return Cell(f"{below:,} below target", "yellow") if below else Cell("at target", "green")
+
+
+def _label(done: Done) -> str:
+    short = done.collection[:_SHORT]
+    return f"{printable(done.name)} ({short})" if done.name else short
+
+
+def _report(done: Done, as_json: bool, sentence: str) -> None:
+    if as_json:
+        print_json(done)
+    else:
+        print_lines([sentence])

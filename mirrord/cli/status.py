@@ -1,0 +1,127 @@
+"""``mirrord status``: is this node well, and are the collections safe?"""
+
+from collections.abc import Iterator
+
+import typer
+
+from mirrord.cli.client import client_for
+from mirrord.cli.options import Folder, Json, Socket
+from mirrord.cli.output import print_json, print_lines
+from mirrord.cli.table import Cell, Column, Screen, own_screen, table_lines
+from mirrord.cli.text import counted, cut, format_share, printable
+from mirrord.control.shapes import BandShape, CollectionShape, CoverageShape, NodeShape, Status, TransferShape
+from mirrord.sizes import format_size
+
+DEGRADED = 3
+_SHORT = 8
+_NAME_COLUMNS = 40
+
+
+def status(folder: Folder = None, socket: Socket = None, as_json: Json = False) -> None:
+    """Show this node, its collections and how safe they are.
+
+    Exit code 3: some shard has fewer copies than its target.
+    """
+    answer = client_for(folder, socket).get("status", Status)
+    if as_json:
+        print_json(answer)
+    else:
+        print_lines(status_lines(own_screen(), answer))
+    if answer.degraded:
+        raise typer.Exit(DEGRADED)
+
+
+def status_lines(screen: Screen, answer: Status) -> Iterator[str]:
+    """Yield the lines of the human form, at most 80 columns wide."""
+    yield from _node_lines(screen, answer.node, answer.version)
+    yield from _transfer_lines(answer.transfer)
+    if not answer.collections:
+        yield ""
+        yield "no collection is joined: mirrord collection join INVITATION"
+    for collection in answer.collections:
+        yield ""
+        yield from _collection_lines(screen, collection)
+
+
+def _node_lines(screen: Screen, node: NodeShape, version: str) -> Iterator[str]:
+    listening = ", ".join(node.coordination) or "listening nowhere yet"
+    yield f"{screen.paint(f'node {node.id[:_SHORT]}', 'bold')}  mirrord {printable(version)}  {printable(listening)}"
+    if node.stopping:
+        yield screen.paint("  stopping", "yellow")
+    used = f"{format_size(node.used_bytes)} used of {format_size(node.pledge_bytes)} pledged"
+    share = f" ({format_share(node.used_bytes / node.pledge_bytes)})" if node.pledge_bytes else ""
+    yield f"  disk      {used}{share}, {format_size(node.disk_free_bytes)} free"
+    if node.fetching_paused:
+        yield "  " + screen.paint(f"fetching is paused: {printable(node.fetching_paused)}", "yellow")
+    known = f"{node.nodes_alive} alive, {node.nodes_away} away, {node.nodes_gone} gone"
+    yield f"  peers     {known}; {counted(node.sessions, 'session')}"
+
+
+def _transfer_lines(transfer: TransferShape) -> Iterator[str]:
+    up = f"up {format_size(transfer.upload_bytes_per_second)}/s ({format_size(transfer.uploaded_bytes)})"
+    down = f"down {format_size(transfer.download_bytes_per_second)}/s ({format_size(transfer.downloaded_bytes)})"
+    yield f"  transfer  {up}, {down} since the start"
+
+
+def _collection_lines(screen: Screen, collection: CollectionShape) -> Iterator[str]:
+    name = cut(printable(collection.name), _NAME_COLUMNS) or "(no name yet)"
+    title = screen.paint(f"collection {name}", "bold")
+    if not collection.manifest_version:
+        yield f"{title}  {collection.id[:_SHORT]}  waiting for its manifest"
+        return
+    leaving = "  being left" if collection.parting else ""
+    size = f"{counted(collection.shards, 'shard')}, {format_size(collection.bytes)}"
+    yield f"{title}  {collection.id[:_SHORT]}  version {collection.manifest_version}  {size}{leaving}"
+    fetching = f"; fetching {collection.fetching_shards}" if collection.fetching_shards else ""
+    yield f"  here      {counted(collection.held_shards, 'shard')}, {format_size(collection.held_bytes)}{fetching}"
+    yield f"  network   {counted(collection.holders, 'holder')}"
+    coverage = collection.coverage
+    yield f"  copies    {_copies(screen, coverage)}"
+    demand = coverage.demand_covered
+    shares = "  ".join(
+        f"{label} {format_share(share)}"
+        for label, share in (("1+", demand.one), ("2+", demand.two), ("3+", demand.three), ("target", demand.target))
+    )
+    yield f"  demand    {shares}"
+    yield ""
+    yield from (f"  {line}" for line in _band_lines(screen, coverage.bands))
+
+
+def _copies(screen: Screen, coverage: CoverageShape) -> str:
+    least = f"{coverage.min_replicas} to {coverage.max_replicas} of each shard; "
+    if not coverage.below_target:
+        return least + screen.paint("every shard has its target", "green")
+    short = f"{counted(coverage.below_target, 'shard')} ({format_size(coverage.bytes_below_target)}) below target"
+    return least + screen.paint(short, "yellow" if coverage.min_replicas else "red")
+
+
+def _band_lines(screen: Screen, bands: tuple[BandShape, ...]) -> list[str]:
+    shown = [band for band in bands if band.shards]
+    classes = max((len(band.by_replicas) for band in shown), default=0)
+    titles = [f"{k}+" if k == classes - 1 else str(k) for k in range(classes)]
+    columns = [
+        Column("band"),
+        Column("shards", right=True),
+        Column("bytes", right=True),
+        Column("demand", right=True),
+        *(Column(title, right=True) for title in titles),
+        Column("at target", right=True),
+    ]
+    rows: list[list[Cell | str]] = [
+        [
+            band.band,
+            f"{band.shards:,}",
+            format_size(band.bytes),
+            format_share(band.demand_share),
+            *(_count(k, number) for k, number in enumerate(band.by_replicas)),
+            Cell(f"{band.target_met:,}", "green" if band.target_met == band.shards else "yellow"),
+        ]
+        for band in shown
+    ]
+    return table_lines(screen, columns, rows)
+
+
+def _count(replicas: int, shards: int) -> Cell:
+    if not shards:
+        return Cell("-", "dim")
+    return Cell(f"{shards:,}", "red" if replicas == 0 else "yellow" if replicas == 1 else "")
