@@ -2,14 +2,16 @@
 
 from collections.abc import Mapping
 
+from mirrord.core import limits
 from mirrord.core.clock import Instant
-from mirrord.core.effects import Effect, ForgetRecord, ForgetShard, PersistCollection, StoreBlob
-from mirrord.core.errors import RecordError, RejectReason
+from mirrord.core.effects import Effect, ForgetRecord, ForgetShard, PersistCollection, PersistRecord, StoreBlob
+from mirrord.core.errors import RecordError, RejectReason, UsageError
 from mirrord.core.events import ManifestImported
 from mirrord.core.membership import Membership
 from mirrord.core.records.codec import decode_manifest_body
 from mirrord.core.records.ids import Address, CollectionId, Sha256
-from mirrord.core.records.kinds import Manifest, ManifestBody, ManifestHead
+from mirrord.core.records.kinds import Kind, Manifest, ManifestBody, ManifestHead
+from mirrord.core.records.recordset import RecordKey, open_record
 from mirrord.core.state import NodeState
 from mirrord.core.stored import Stored
 
@@ -19,8 +21,9 @@ def restore(
 ) -> None:
     """Take up what an earlier run left: collections, records, manifests, shards, addresses.
 
-    A stored record that no longer verifies (a database that somebody edited) is forgotten; a stored
-    shard that no manifest knows is dropped from the database and its files are left alone.
+    A stored record that no longer verifies (a database that somebody edited) is forgotten.  A stored
+    shard waits for the manifest where that is not here; one that no collection of ours knows is
+    dropped from the database and its files are left alone.
     """
     gossip = state.gossip
     gossip.learn(state.settings.bootstrap, pinned=True)
@@ -32,6 +35,8 @@ def restore(
         gossip.learn(kept.bootstrap, pinned=True)
         gossip.join(kept.collection, now, out)
     for old in stored.records:
+        if old.key == RecordKey(Kind.ANNOUNCEMENT, state.own):
+            state.sequence = max(state.sequence, old.sequence)  # a life of ours that gossip brought back
         try:
             record = gossip.records.restore(old.key, old.sequence, old.envelope)
         except RecordError as error:
@@ -48,20 +53,40 @@ def restore(
             want_body(state, head)
     for was in stored.shards:
         owner = state.memberships.get(was.shard.collection)
-        shard = owner.shard(was.shard.index) if owner is not None else None
-        if shard is None:
+        if owner is None:
             out.append(ForgetShard(was.shard))
         else:
-            state.custody.restore(was.shard, shard, was.state, was.verified_at, now)
+            owner.waiting.append(was)
+    for membership in state.memberships.values():
+        if membership.manifest is not None:
+            _take_back(state, membership, now, out)
     _obey_withdrawals(state, out)
+
+
+def _take_back(state: NodeState, membership: Membership, now: Instant, out: list[Effect]) -> None:
+    """Take back the shards of an earlier run, now that the manifest is here."""
+    for was in membership.waiting:
+        shard = membership.shard(was.shard.index)
+        if shard is None:
+            out.append(ForgetShard(was.shard))
+            continue
+        state.custody.restore(was.shard, shard, was.state, was.verified_at, now)
+        if membership.parting:
+            state.custody.release(was.shard, False, out)  # the leaving that a restart cut off
+    membership.waiting.clear()
 
 
 def join(
     state: NodeState, collection: CollectionId, bootstrap: tuple[Address, ...], now: Instant, out: list[Effect]
 ) -> None:
-    """Take part in a collection; joining twice only adds addresses."""
+    """Take part in a collection; joining twice only adds addresses.
+
+    Raises :class:`UsageError` where more are joined already than one Hello can name.
+    """
     membership = state.memberships.get(collection)
     if membership is None:
+        if len(state.memberships) >= limits.HELLO_COLLECTIONS_MAX:
+            raise UsageError(f"{len(state.memberships)} collections are joined already", "leave one of them first")
         membership = state.memberships[collection] = Membership(collection, bootstrap)
         state.gossip.join(collection, now, out)
     membership.bootstrap = tuple(dict.fromkeys(membership.bootstrap + bootstrap))
@@ -87,6 +112,9 @@ def want_body(state: NodeState, head: ManifestHead) -> None:
     """Fetch the body of a head that is newer than the manifest we have."""
     membership = state.memberships.get(head.collection)
     if membership is not None and head.version > membership.version:
+        if membership.body_wanted is not None:
+            state.gossip.blobs.forget(membership.body_wanted)  # an older version is of no use any more
+        membership.body_wanted = head.body_sha256
         state.gossip.blobs.want(head.body_sha256, head.body_bytes)
 
 
@@ -99,33 +127,55 @@ def blob_arrived(state: NodeState, sha256: Sha256, data: bytes, now: Instant, ou
     for membership in state.memberships.values():
         head = state.gossip.records.head(membership.collection)
         if head is not None and head.body_sha256 == sha256:
-            accept_body(state, head, decode_manifest_body(data), out)
+            accept_body(state, head, decode_manifest_body(data), now, out)
     out.append(StoreBlob(sha256, data))
     state.blobs_held.add(sha256)
 
 
-def accept_body(state: NodeState, head: ManifestHead, body: ManifestBody, out: list[Effect]) -> None:
-    """Take over a newer manifest."""
+def accept_body(state: NodeState, head: ManifestHead, body: ManifestBody, now: Instant, out: list[Effect]) -> None:
+    """Take over a newer manifest.
+
+    Only now is its head stored: a restart before this must find the manifest by which our holdings
+    were counted, not one whose body is still to come or is refused.
+    """
     membership = state.memberships[head.collection]
     if head.version <= membership.version:
         return
     membership.accept(Manifest(head, body))
+    membership.body_wanted = None
+    record = state.gossip.records.get(RecordKey(Kind.MANIFEST_HEAD, head.collection))
+    if record is not None and record.content == head:
+        out.append(PersistRecord(record.key, record.sequence, record.envelope))
     state.custody.replace(head.collection, body.shards)
+    _take_back(state, membership, now, out)
     _obey_withdrawals(state, out)
     state.changed(urgent=False)
 
 
 def import_manifest(state: NodeState, event: ManifestImported, now: Instant, out: list[Effect]) -> None:
-    """Take a manifest from our own operator; one that we know already is no matter."""
+    """Take a manifest from our own operator; one that we know already is no matter.
+
+    Raises :class:`RecordError` before anything has changed where it cannot be taken: what we refuse
+    ourselves must not travel on.
+    """
     state.blobs_held.update(event.blobs)
-    try:
-        record = state.gossip.put(event.envelope, now, out)
-    except RecordError as error:
-        if error.reason is not RejectReason.STALE:
-            raise
-        return
-    if isinstance(record.content, ManifestHead):
-        accept_body(state, record.content, event.body, out)
+    for blob in event.blobs:
+        state.gossip.blobs.forget(blob)
+    record = open_record(event.envelope)
+    head = record.content
+    membership = state.memberships.get(CollectionId(record.key.subject))
+    if membership is None or not isinstance(head, ManifestHead):
+        raise RecordError(RejectReason.FOREIGN_COLLECTION, "not the manifest of a collection that was joined")
+    if head.version > membership.version:
+        membership.judge(Manifest(head, event.body))
+    if not state.gossip.records.is_known(record.envelope):
+        try:
+            state.gossip.put(event.envelope, now, out)
+        except RecordError as error:
+            if error.reason is not RejectReason.STALE:
+                raise
+            return  # a newer one is known
+    accept_body(state, head, event.body, now, out)
 
 
 def _obey_withdrawals(state: NodeState, out: list[Effect]) -> None:

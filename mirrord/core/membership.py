@@ -12,21 +12,27 @@ from mirrord.core.placement.deficits import DeficitAges, Need, needs, valid_clai
 from mirrord.core.placement.keys import day_of, salt
 from mirrord.core.placement.targets import targets
 from mirrord.core.placement.view import NodeView, View
-from mirrord.core.records.ids import Address, CollectionId, NodeId, ShardIndex
+from mirrord.core.records.ids import Address, CollectionId, NodeId, Sha256, ShardIndex
 from mirrord.core.records.kinds import Announcement, CollectionState, Manifest, Shard
 from mirrord.core.records.recordset import RecordSet
+from mirrord.core.stored import StoredShard
 from mirrord.core.timing import TimingProfile
 
 
 @dataclass(slots=True)
 class Membership:
-    """One joined collection.  ``manifest`` is None until its body has arrived."""
+    """One joined collection.  ``manifest`` is None until its body has arrived.
+
+    ``body_wanted`` is the body that is being fetched; ``waiting`` are shards of an earlier run whose
+    meaning only the manifest can tell.
+    """
 
     collection: CollectionId
     bootstrap: tuple[Address, ...]
     parting_until: int = 0
-    delete_files: bool = False
     manifest: Manifest | None = None
+    body_wanted: Sha256 | None = None
+    waiting: list[StoredShard] = field(default_factory=list)
     bands: tuple[Band, ...] = ()
     targets: tuple[int, ...] = ()
     targets_of: tuple[int, int] = (0, 0)
@@ -52,8 +58,8 @@ class Membership:
             return None
         return self.manifest.body.shards[index]
 
-    def accept(self, manifest: Manifest) -> None:
-        """Take over a newer manifest; raise :class:`RecordError` where a shard changed its meaning.
+    def judge(self, manifest: Manifest) -> None:
+        """Raise :class:`RecordError` where a newer manifest gives a shard another meaning.
 
         Holdings are bitmaps of indexes, so a curator who gives an index to other bytes would turn
         every copy into a false one.
@@ -65,8 +71,18 @@ class Membership:
         for before, after in zip(old, new, strict=False):
             if (before.info_hash_v2, before.name) != (after.info_hash_v2, after.name):
                 raise RecordError(RejectReason.MALFORMED, f"shard {before.index} has changed its meaning")
+
+    def accept(self, manifest: Manifest) -> None:
+        """Take over a newer manifest, or raise what :meth:`judge` raises."""
+        self.judge(manifest)
+        body, known = manifest.body, len(self.targets)
         self.manifest = manifest
-        self.bands = band_of_shards(new)
+        self.bands = band_of_shards(body.shards)
+        # Until the next look, new shards want what they must have at least, the others what they wanted.
+        self.targets = tuple(
+            0 if shard.withdrawn else self.targets[i] if i < known else body.target_min_replicas
+            for i, shard in enumerate(body.shards)
+        )
         self.targets_of = (0, 0)
         self.plan = None
 

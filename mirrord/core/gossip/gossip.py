@@ -28,7 +28,7 @@ from mirrord.core.gossip.blobs import Ask, BlobFetches
 from mirrord.core.gossip.fingerprints import Fingerprints
 from mirrord.core.gossip.sessions import VERSION_MAX, VERSION_MIN, Session, Sessions, judge_hello
 from mirrord.core.records.ids import Address, CollectionId, NodeId, SessionId, Sha256
-from mirrord.core.records.kinds import Announcement, CollectionState
+from mirrord.core.records.kinds import Announcement, CollectionState, Kind
 from mirrord.core.records.recordset import Record, RecordKey, RecordSet
 from mirrord.core.timing import TimingProfile
 from mirrord.core.wire import messages as m
@@ -231,7 +231,7 @@ class Gossip:
                 continue
             self.counts["records_accepted"] += 1
             news.records.append(record)
-            out.append(PersistRecord(record.key, record.sequence, record.envelope))
+            self._keep(record, out)
             self._index(record, older)
             if is_urgent(record, older):
                 self._push(record, session.session, out)
@@ -239,10 +239,15 @@ class Gossip:
     def put(self, envelope: bytes, now: Instant, out: list[Effect]) -> Record:
         """Take a record of our own operator's making, and push it to everybody at once."""
         record, older = self.records.admit(envelope, now)
-        out.append(PersistRecord(record.key, record.sequence, record.envelope))
+        self._keep(record, out)
         self._index(record, older)
         self._push(record, None, out)
         return record
+
+    def _keep(self, record: Record, out: list[Effect]) -> None:
+        """Store an announcement; a manifest head is stored together with its body, by whoever takes that over."""
+        if record.key.kind is Kind.ANNOUNCEMENT:
+            out.append(PersistRecord(record.key, record.sequence, record.envelope))
 
     def _index(self, record: Record, older: Record | None) -> None:
         for collection, index in self.fingerprints.items():
