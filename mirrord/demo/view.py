@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
+from rich import box
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.table import Table
@@ -43,17 +44,18 @@ class DemoView:
         with Live(self.render(), console=self._console, auto_refresh=False, transient=False) as live:
 
             def show(line: str | None) -> None:
-                self._tell(line)
+                self.tell(line)
                 live.update(self.render(), refresh=True)
 
             yield show
 
-    def _tell(self, line: str | None) -> None:
+    def tell(self, line: str | None) -> None:
+        """Add a line to the story, with its second."""
         if line is not None:
             self._story.append(f"{time.monotonic() - self._began:5.1f} s  {line}")
 
     def _say(self, line: str | None) -> None:
-        self._tell(line)
+        self.tell(line)
         if line is not None:
             self._console.print(self._story[-1], soft_wrap=True, highlight=False)
         elif time.monotonic() - self._said_at > _LINE_EVERY_SECONDS:
@@ -100,7 +102,7 @@ class DemoView:
         )
 
     def _bands(self) -> Table:
-        table = Table(title="shards by popularity band and replicas", title_justify="left", expand=False)
+        table = Table(title="shards by popularity band and replicas", title_justify="left", box=box.SIMPLE_HEAD)
         table.add_column("band")
         table.add_column("demand", justify="right")
         for column, colour in zip(_COLUMNS, _COLOURS, strict=True):
@@ -130,7 +132,7 @@ class DemoView:
         return table
 
     def _machines(self) -> Table:
-        table = Table(title="machines", title_justify="left", expand=False)
+        table = Table(title="machines", title_justify="left", box=box.SIMPLE_HEAD)
         for column in ("machine", "state", "pledge used"):
             table.add_column(column)
         for column in ("shards", "fetched", "claims", "yields", "peers"):
