@@ -80,6 +80,8 @@ class _Daemon:
         self._supervisor = supervisor
         self._store = store
         self._stop = trio.Event()
+        self._starting = trio.CancelScope()
+        self._started = False
         self._seed = seed
 
     async def run(self) -> None:
@@ -91,24 +93,37 @@ class _Daemon:
         network = Network(NetworkSettings(config.listen), self._seed, loop.emit)
         engine = LibtorrentEngine(_engine_settings(config), partial(_read_torrent, store, loop), loop.emit)
         loop.connect(network, engine)
-        api = DaemonApi(loop, engine, store.blobs, config.data_folder, node.shards_of, self._stop.set)
+        api = DaemonApi(loop, engine, store.blobs, config.data_folder, node.shards_of, self._request_stop)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._heed_signals, loop)
-            await nursery.start(engine.run)
-            await nursery.start(network.run)
-            await nursery.start(loop.run, first)
-            async with self._interfaces(nursery, api):
-                await self._announce(loop, network, engine)
-                nursery.start_soon(watch_disk, config.data_folder, loop)
-                if self._supervisor.watchdog_seconds is not None:
-                    nursery.start_soon(self._keep_turning, loop, self._supervisor.watchdog_seconds / 3)
-                await self._stop.wait()
-            await self._stop_in_time(loop, engine)
+            with self._starting:
+                await nursery.start(engine.run)
+                await nursery.start(network.run)
+                await nursery.start(loop.run, first)
+                async with self._interfaces(api):
+                    await self._announce(loop, network, engine)
+                    await self._serve(nursery, loop)
+            if self._started:
+                await self._stop_in_time(loop, engine)
             nursery.cancel_scope.cancel()
         _log.info("stopped")
 
+    async def _serve(self, nursery: trio.Nursery, loop: NodeLoop) -> None:
+        """Be a node until told to stop."""
+        self._started = True
+        nursery.start_soon(watch_disk, self._config.data_folder, loop)
+        if self._supervisor.watchdog_seconds is not None:
+            nursery.start_soon(self._keep_turning, loop, self._supervisor.watchdog_seconds / 3)
+        await self._stop.wait()
+
+    def _request_stop(self) -> None:
+        """Stop, also where the start is not over yet."""
+        self._stop.set()
+        if not self._started:
+            self._starting.cancel()
+
     @asynccontextmanager
-    async def _interfaces(self, nursery: trio.Nursery, api: DaemonApi) -> AsyncIterator[None]:
+    async def _interfaces(self, api: DaemonApi) -> AsyncIterator[None]:
         """Serve control and metrics; the last thing to start and the first to stop."""
         stop = trio.Event()
         async with trio.open_nursery() as serving:
@@ -157,7 +172,7 @@ class _Daemon:
                     _log.warning("told twice to stop: going at once")
                     os._exit(1)
                 else:
-                    self._stop.set()
+                    self._request_stop()
 
     async def _reload(self, loop: NodeLoop) -> None:
         """Take the pledge from the file again; everything else needs a restart, and says so."""

@@ -7,6 +7,7 @@ the node's next deadline.  Events that wait together are one transaction.
 import random
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -96,7 +97,8 @@ class NodeLoop:
             effects, self._deferred = self._deferred, []
             for item in items:
                 effects += self._handle(item)
-            if not items:
+            # Whoever floods us with events must not keep the clock from striking.
+            if time.monotonic() >= self._node.next_deadline:
                 effects += self._node.handle(ev.TimePassed(random.random()), read_clocks())
             await self._carry_out(effects)
             for item in items:
@@ -108,18 +110,21 @@ class NodeLoop:
     async def _wait(self) -> list[_Item]:
         """Return what has happened, or nothing when the node's deadline has come."""
         seconds = self._node.next_deadline - time.monotonic()
-        if seconds <= 0:
+        items = self._take_waiting()
+        if items or seconds <= 0:
             await trio.lowlevel.checkpoint()
-            return []
-        with trio.move_on_after(seconds):
-            items = [await self._receive.receive()]
+        else:
+            with trio.move_on_after(seconds):
+                items = [await self._receive.receive()]
+                items += self._take_waiting()
+        return items
+
+    def _take_waiting(self) -> list[_Item]:
+        items: list[_Item] = []
+        with suppress(trio.WouldBlock):
             while len(items) < _BATCH_MAX_EVENTS:
-                try:
-                    items.append(self._receive.receive_nowait())
-                except trio.WouldBlock:
-                    break
-            return items
-        return []
+                items.append(self._receive.receive_nowait())
+        return items
 
     def _handle(self, item: _Item) -> list[ef.Effect]:
         narrate_event(item.event)
