@@ -122,7 +122,8 @@ def _wait_until_read(client: Client, collection: str, done: Done, before: dict[t
 def _read_again(
     shards: Sequence[ShardShape], asked: set[tuple[str, int]], before: dict[tuple[str, int], int]
 ) -> Iterator[ShardShape]:
-    """Yield the shards asked about that have a new date, or are no longer held because they were damaged."""
+    """Yield the shards asked about that have a new date, or are held no longer because they were damaged."""
     for shard in shards:
-        if _key(shard) in asked and (shard.role != "held" or shard.verified_at != before.get(_key(shard))):
+        is_as_before = shard.role == "held" and shard.verified_at == before.get(_key(shard))
+        if _key(shard) in asked and shard.role != "checking" and not is_as_before:
             yield shard

@@ -47,9 +47,10 @@ class ControlApi(Protocol):
         ...
 
     async def verify(self, collection: CollectionId, shards: tuple[ShardIndex, ...]) -> None:
-        """Read these holdings again, one after the other.
+        """Read these holdings again, one after the other; one that is being read already is left to it.
 
-        A whole one gets a new ``verified_at``; one with bad pieces becomes a fetch until it is whole.
+        Meanwhile their role is "checking".  A whole one is then "held" with a new ``verified_at``, one
+        with bad pieces becomes a fetch until it is whole.
         """
         ...
 

@@ -133,4 +133,3 @@ class Client:
         if schema != SCHEMA:
             raise DaemonError("schema", f"the daemon speaks schema {schema}, this command {SCHEMA}", "update this one")
         return decoded
-

@@ -8,6 +8,8 @@ from mirrord.core.records.ids import to_short_text, to_text
 from mirrord.core.statistics import CollectionStatistics, ShardRole, ShardStatus, Statistics
 
 _SHOWN_CHARACTERS = 60
+_ON_DISK = (ShardRole.HELD, ShardRole.CHECKING)
+"""What can be read again, or is being read already."""
 
 
 def find_collection(statistics: Statistics, wanted: str) -> CollectionStatistics:
@@ -61,10 +63,10 @@ def held_shards(collection: CollectionStatistics, wanted: Iterable[int | str]) -
     """Return the holdings named, or all where none is: what can be read again."""
     named = tuple(find_shard(collection, each) for each in wanted)
     for shard in named:
-        if shard.role is not ShardRole.HELD:
+        if shard.role not in _ON_DISK:
             message = f"this node does not hold shard {shard.index} of {_label(collection)}: {shard.role.value}"
             raise UnknownShardError(message, "`mirrord plan` says why")
-    return named or tuple(shard for shard in collection.shards if shard.role is ShardRole.HELD)
+    return named or tuple(shard for shard in collection.shards if shard.role in _ON_DISK)
 
 
 def _label(collection: CollectionStatistics) -> str:

@@ -156,7 +156,6 @@ def _counters(counters: Counters) -> CountersShape:
 
 
 def _collection(collection: CollectionStatistics, bootstrap: tuple[Address, ...]) -> CollectionShape:
-    roles = [shard.role for shard in collection.shards]
     return CollectionShape(
         id=to_text(collection.collection),
         name=collection.name,
@@ -164,14 +163,19 @@ def _collection(collection: CollectionStatistics, bootstrap: tuple[Address, ...]
         parting=collection.parting,
         bytes=collection.bytes,
         shards=collection.coverage.shards,
-        held_shards=roles.count(ShardRole.HELD),
+        held_shards=sum(_is_holding(shard) for shard in collection.shards),
         held_bytes=collection.held_bytes,
-        fetching_shards=roles.count(ShardRole.FETCHING),
+        fetching_shards=sum(shard.role is ShardRole.FETCHING for shard in collection.shards),
         holders=collection.holders,
         records=collection.records,
         invitation=invitation_to(collection, bootstrap),
         coverage=_coverage(collection.coverage),
     )
+
+
+def _is_holding(shard: ShardStatus) -> bool:
+    """A holding that is being read again is one until a piece turns out to be wrong."""
+    return shard.role is ShardRole.HELD or (shard.role is ShardRole.CHECKING and bool(shard.verified_at))
 
 
 def _coverage(coverage: Coverage) -> CoverageShape:

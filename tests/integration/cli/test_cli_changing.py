@@ -82,6 +82,9 @@ def test_verify_asks_and_returns(tmp_path: Path) -> None:
 BEFORE = make_statistics()
 READ = make_statistics([make_collection([make_shard(0, verified_at=9), make_shard(5, verified_at=9)])])
 HALF_READ = make_statistics([make_collection([make_shard(0, verified_at=9), make_shard(5)])])
+CHECKING = make_statistics(
+    [make_collection([make_shard(0, role=ShardRole.CHECKING), make_shard(5, role=ShardRole.CHECKING)])]
+)
 DAMAGED = make_statistics(
     [make_collection([make_shard(0, role=ShardRole.FETCHING), make_shard(5, verified_at=9)])],
     counters=replace(COUNTERS, holdings_failed=1),
@@ -90,14 +93,14 @@ DAMAGED = make_statistics(
 
 def test_verify_waits_until_all_is_read(tmp_path: Path) -> None:
     # Before, the counters, the wish, and then one look after the other.
-    snapshots = [BEFORE, BEFORE, BEFORE, BEFORE, HALF_READ, READ]
+    snapshots = [BEFORE, BEFORE, BEFORE, BEFORE, CHECKING, HALF_READ, READ]
     with control_server(tmp_path / "control.sock", ScriptedDaemon(snapshots)):
         ended = mirrord("shard", "verify", "--wait", folder=tmp_path)
     assert (ended.code, ended.out) == (0, "read 2 shards again: every byte is right\n")
 
 
 def test_verify_says_what_was_damaged(tmp_path: Path) -> None:
-    with control_server(tmp_path / "control.sock", ScriptedDaemon([BEFORE, BEFORE, BEFORE, HALF_READ, DAMAGED])):
+    with control_server(tmp_path / "control.sock", ScriptedDaemon([BEFORE, BEFORE, BEFORE, CHECKING, DAMAGED])):
         ended = mirrord("shard", "verify", "--wait", folder=tmp_path)
     assert ended.code == 1 and ended.out == ""
     assert "error: 1 of 2 shards had bad pieces" in ended.err

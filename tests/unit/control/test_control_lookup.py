@@ -66,7 +66,7 @@ def test_a_shard_alone_is_enough_where_one_collection_is_joined() -> None:
 
 
 def test_only_holdings_can_be_read_again() -> None:
-    assert held_shards(BOOKS, ()) == (SHARDS[0],)
+    assert held_shards(BOOKS, ()) == (SHARDS[0], SHARDS[2])
     assert held_shards(BOOKS, ("shard-00000",)) == (SHARDS[0],)
     with pytest.raises(UnknownShardError, match="does not hold shard 1"):
         held_shards(BOOKS, (0, 1))
