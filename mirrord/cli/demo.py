@@ -23,10 +23,13 @@ def demo(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Show a network of real daemons share a collection, lose two nodes, and heal."""
+    import signal
+
     from rich.console import Console
 
     from mirrord.demo.run import DemoWishes, run_demo
 
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # whoever ends us, the machines end too
     console = Console(stderr=True) if as_json else Console()
     result = run_demo(DemoWishes(nodes, source, rights, keep), console)
     if as_json:
