@@ -9,7 +9,7 @@ from mirrord.core.errors import RecordError, RejectReason, UsageError
 from mirrord.core.events import ManifestImported
 from mirrord.core.membership import Membership
 from mirrord.core.records.codec import decode_manifest_body
-from mirrord.core.records.ids import Address, CollectionId, Sha256
+from mirrord.core.records.ids import Address, CollectionId, Sha256, ShardKey
 from mirrord.core.records.kinds import Kind, Manifest, ManifestBody, ManifestHead
 from mirrord.core.records.recordset import RecordKey, open_record
 from mirrord.core.state import NodeState
@@ -70,7 +70,7 @@ def _take_back(state: NodeState, membership: Membership, now: Instant, out: list
         if shard is None:
             out.append(ForgetShard(was.shard))
             continue
-        state.custody.restore(was.shard, shard, was.state, was.verified_at, now)
+        state.custody.restore(was, shard, state.lease_until(shard, now), now)
         if membership.parting:
             state.custody.release(was.shard, False, out)  # the leaving that a restart cut off
     membership.waiting.clear()
@@ -106,6 +106,21 @@ def leave(state: NodeState, collection: CollectionId, delete_files: bool, now: I
         state.custody.release(own.key, delete_files, out)
     out.append(PersistCollection(collection, membership.bootstrap, membership.parting_until))
     state.changed()
+
+
+def adopt(state: NodeState, key: ShardKey, now: Instant, out: list[Effect]) -> None:
+    """Begin to check files that the operator says are there.
+
+    Nothing happens where the pledge has no room, or where the shard could not stay: a withdrawn one
+    would be deleted, one of a collection that is being left would never count.
+    """
+    membership = state.memberships.get(key.collection)
+    shard = membership.shard(key.index) if membership is not None and not membership.parting else None
+    if shard is None or state.custody.get(key) is not None or shard.bytes > state.room_in_pledge:
+        return
+    if not (shard.withdrawn and state.settings.obey_withdrawals):
+        state.custody.adopt(key, shard, now, out)
+        state.changed(urgent=False)
 
 
 def want_body(state: NodeState, head: ManifestHead) -> None:

@@ -34,21 +34,24 @@ from mirrord.core.records.ids import Address, CollectionId, Sha256, ShardIndex, 
 from mirrord.core.records.kinds import Shard
 from mirrord.core.records.shardset import ShardSet
 from mirrord.core.statistics import ShardRole
+from mirrord.core.stored import StoredShard
 
 CHECKS_AT_ONCE: Final = 2
 """Adopted shards that are read at a time: a disk reads one stream best, two hide the seeks."""
 
-_RESTORED_PERCENT: Final = 25
-"""How far a fetch of an earlier run is taken to be until the engine has looked: too far to yield it."""
+_KEPT_PERCENT: Final = 25
+"""Too far to yield.  A fetch of an earlier run is taken to be so far at least, because nobody knows how
+far it is before the engine has looked; so is one that was whole once, which may be the last copy."""
 
 
 @dataclass(slots=True)
 class OwnShard:
     """One shard of ours.
 
-    ``ordered`` says that the engine was asked for it in this run; ``told`` are the swarm members
-    that it knows.  ``progressed_at`` is when the fetch last gained a percent; ``verifying`` that a
-    holding is being read again for the operator.
+    ``lease_until`` is unix seconds, ``restored`` marks a fetch that an earlier run began.  ``ordered``
+    says that the engine was asked for it in this run; ``told`` are the swarm members that it knows.
+    ``progressed_at`` is when the fetch last gained a percent; ``verifying`` that a holding is being
+    read again for the operator.
     """
 
     key: ShardKey
@@ -59,9 +62,15 @@ class OwnShard:
     percent: int = 0
     progressed_at: float = 0.0
     verified_at: int = 0
+    restored: bool = False
     ordered: bool = False
     verifying: bool = False
     told: frozenset[Address] = frozenset()
+
+    @property
+    def percent_to_plan_by(self) -> int:
+        """How far the fetch is, where that decides whether to yield it."""
+        return max(self.percent, _KEPT_PERCENT) if self.restored or self.verified_at else self.percent
 
 
 class Custody:
@@ -69,6 +78,8 @@ class Custody:
 
     def __init__(self) -> None:
         self._shards: dict[ShardKey, OwnShard] = {}
+        self._waiting: dict[ShardKey, OwnShard] = {}
+        self._reading: set[ShardKey] = set()
 
     def get(self, key: ShardKey) -> OwnShard | None:
         """Return what a shard is to us."""
@@ -95,16 +106,17 @@ class Custody:
 
     # --- in -------------------------------------------------------------------------------------
 
-    def restore(self, key: ShardKey, shard: Shard, state: ShardState, verified_at: int, now: Instant) -> None:
+    def restore(self, was: StoredShard, shard: Shard, lease_until: int, now: Instant) -> None:
         """Take back a shard of an earlier run; ``order`` hands it to the engine."""
         role = {
             ShardState.FETCHING: ShardRole.FETCHING,
             ShardState.CHECKING: ShardRole.CHECKING,
             ShardState.HELD: ShardRole.HELD,
-        }[state]
-        self._shards[key] = OwnShard(
-            key, shard, role, now, verified_at=verified_at, progressed_at=now.monotonic_seconds
-        )
+        }[was.state]
+        own = OwnShard(was.shard, shard, role, now, verified_at=was.verified_at, progressed_at=now.monotonic_seconds)
+        if role is ShardRole.FETCHING:
+            own.lease_until, own.restored = lease_until, True
+        self._shards[was.shard] = self._waiting[was.shard] = own
 
     def claim(self, key: ShardKey, shard: Shard, lease_until: int, now: Instant) -> None:
         """Claim a shard that is nothing to us yet."""
@@ -116,11 +128,12 @@ class Custody:
         own = self._shards[key]
         own.role, own.since, own.lease_until = ShardRole.FETCHING, now, lease_until
         own.progressed_at = now.monotonic_seconds
+        self._waiting[key] = own
         out.append(PersistShard(key, ShardState.FETCHING, 0))
 
     def adopt(self, key: ShardKey, shard: Shard, now: Instant, out: list[Effect]) -> None:
         """Begin to check a shard whose files the operator says are there."""
-        self._shards[key] = OwnShard(key, shard, ShardRole.CHECKING, now)
+        self._shards[key] = self._waiting[key] = OwnShard(key, shard, ShardRole.CHECKING, now)
         out.append(PersistShard(key, ShardState.CHECKING, 0))
 
     # --- news from the engine -------------------------------------------------------------------
@@ -140,6 +153,7 @@ class Custody:
             return False
         is_new = own.role is not ShardRole.HELD
         own.verifying = False
+        self._reading.discard(key)
         own.role, own.percent, own.verified_at = ShardRole.HELD, 100, int(now.unix_seconds)
         out.append(PersistShard(key, ShardState.HELD, own.verified_at))
         return is_new
@@ -171,7 +185,11 @@ class Custody:
         if own.role is ShardRole.CLAIMED:
             del self._shards[key]
             return
+        if own.role is ShardRole.HELD and delete_files:
+            out.append(PersistShard(key, ShardState.CHECKING, 0))  # a restart half-way must look before it counts
         own.role = ShardRole.RELEASING
+        self._waiting.pop(key, None)
+        self._reading.discard(key)
         out.append(RemoveShard(key, own.shard.name, delete_files))
 
     def removed(self, key: ShardKey, out: list[Effect]) -> None:
@@ -183,35 +201,34 @@ class Custody:
 
     # --- orders ---------------------------------------------------------------------------------
 
-    def torrents_needed(self) -> list[Shard]:
-        """Return the shards that cannot be handed to the engine before their .torrent is here."""
-        return [own.shard for own in self._shards.values() if not own.ordered and own.role is not ShardRole.CLAIMED]
+    def waiting(self) -> list[OwnShard]:
+        """Return what the engine has not been asked for yet: a .torrent, or a turn to be read, is missing."""
+        return list(self._waiting.values())
 
     def lost_torrent(self, sha256: Sha256) -> None:
         """A .torrent is not here after all: hand its shard to the engine again once it is."""
-        for own in self._shards.values():
-            if own.shard.torrent_sha256 == sha256:
+        for key, own in self._shards.items():
+            if own.shard.torrent_sha256 == sha256 and own.ordered and own.role is not ShardRole.RELEASING:
                 own.ordered = False
+                self._waiting[key] = own
+                self._reading.discard(key)
 
     def order(self, own: OwnShard, members: frozenset[Address], out: list[Effect]) -> None:
         """Hand a shard whose .torrent is here to the engine, once a run."""
-        if own.ordered or own.role in (ShardRole.CLAIMED, ShardRole.RELEASING):
-            return
         torrent = own.shard.torrent_sha256
         match own.role:
             case ShardRole.HELD:
                 out.append(SeedShard(own.key, own.shard.name, torrent))
             case ShardRole.CHECKING:
-                if self._checks_under_way() >= CHECKS_AT_ONCE:
+                if len(self._reading) >= CHECKS_AT_ONCE:
                     return
+                self._reading.add(own.key)
                 out.append(CheckShard(own.key, own.shard.name, torrent))
             case _:
                 own.told = members
                 out.append(FetchShard(own.key, own.shard.name, torrent, tuple(sorted(members))))
         own.ordered = True
-
-    def _checks_under_way(self) -> int:
-        return sum(own.ordered and own.role is ShardRole.CHECKING for own in self._shards.values())
+        self._waiting.pop(own.key, None)
 
     def tell(self, own: OwnShard, members: frozenset[Address], again: bool, out: list[Effect]) -> None:
         """Tell the engine whom to fetch from, where that has changed, or ``again``."""

@@ -12,7 +12,7 @@ from typing import assert_never
 from mirrord.core import events as ev
 from mirrord.core.announcing import NodeSettings, Reachable, compose
 from mirrord.core.clock import Instant
-from mirrord.core.collecting import blob_arrived, import_manifest, join, leave, restore, want_body
+from mirrord.core.collecting import adopt, blob_arrived, import_manifest, join, leave, restore, want_body
 from mirrord.core.effects import (
     Effect,
     ForgetCollection,
@@ -23,7 +23,7 @@ from mirrord.core.effects import (
 )
 from mirrord.core.errors import RecordError
 from mirrord.core.gossip.gossip import Gossip, News
-from mirrord.core.planning import fail, lease_until, plan_all
+from mirrord.core.planning import fail, plan_all
 from mirrord.core.records.codec import encode_announcement
 from mirrord.core.records.ids import CollectionId, Sha256
 from mirrord.core.records.kinds import Kind, ManifestBody, ManifestHead, Shard
@@ -126,11 +126,7 @@ class Node:
             case ev.ManifestImported():
                 import_manifest(state, event, now, out)
             case ev.AdoptionRequested(key):
-                membership = state.memberships.get(key.collection)
-                shard = membership.shard(key.index) if membership is not None else None
-                if shard is not None and state.custody.get(key) is None and shard.bytes <= state.room_in_pledge:
-                    state.custody.adopt(key, shard, now, out)
-                    state.changed(urgent=False)
+                adopt(state, key, now, out)
             case _:
                 assert_never(event)
 
@@ -178,7 +174,7 @@ class Node:
         if own is None or event.bytes_total <= 0:
             return
         percent, before = min(99, event.bytes_done * 100 // event.bytes_total), own.percent
-        renewed = lease_until(self.state, own.shard, now)
+        renewed = self.state.lease_until(own.shard, now)
         if self.state.custody.progressed(event.shard, percent, renewed, now) and percent // 10 > before // 10:
             self.state.changed(urgent=False)
 
@@ -197,7 +193,7 @@ class Node:
         if own.role is ShardRole.CHECKING:
             custody.release(event.shard, False, out)
             state.changed(urgent=False)
-        elif custody.spoiled(event.shard, lease_until(state, own.shard, now), now, out):
+        elif custody.spoiled(event.shard, state.lease_until(own.shard, now), now, out):
             state.counts["holdings_failed"] += 1
             custody.tell(own, state.members_of(own.key), True, out)
             state.changed()
@@ -256,15 +252,17 @@ class Node:
         """Hand shards to the engine as their .torrents arrive."""
         state = self.state
         wanted = False
-        for shard in state.custody.torrents_needed():
+        for own in state.custody.waiting():
+            shard = own.shard
             if shard.torrent_sha256 not in state.blobs_held:
                 state.gossip.blobs.want(shard.torrent_sha256, shard.torrent_bytes)
                 wanted = True
         if wanted:
             state.gossip.ask_for_blobs(now, out)
-        for own in state.custody.all():
-            if not own.ordered and own.shard.torrent_sha256 in state.blobs_held:
-                state.custody.order(own, state.members_of(own.key), out)
+        for own in state.custody.waiting():
+            if own.shard.torrent_sha256 in state.blobs_held:
+                fetches = own.role is ShardRole.FETCHING
+                state.custody.order(own, state.members_of(own.key) if fetches else frozenset(), out)
 
     def _publish_where_due(self, now: Instant, out: list[Effect]) -> None:
         state = self.state

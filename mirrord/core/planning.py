@@ -10,12 +10,9 @@ from mirrord.core.placement.decisions import Plan
 from mirrord.core.placement.planner import Planner
 from mirrord.core.placement.view import NodeView, OwnClaim, OwnState
 from mirrord.core.records.ids import ShardKey
-from mirrord.core.records.kinds import Claim, Shard
+from mirrord.core.records.kinds import Claim
 from mirrord.core.state import NodeState
 from mirrord.core.statistics import ShardRole
-
-ASSUMED_BYTES_PER_SECOND: Final = 1_000_000
-"""What a fetch is taken to do at least when its lease is written: a slow home line."""
 
 _CLAIMING: Final = (ShardRole.CLAIMED, ShardRole.FETCHING)
 
@@ -34,13 +31,6 @@ def plan_all(state: NodeState, now: Instant, out: list[Effect]) -> None:
         membership.plan = planner.plan()
         _apply(state, membership, membership.plan, now, out)
     _give_up_stalled(state, now, out)
-
-
-def lease_until(state: NodeState, shard: Shard, now: Instant) -> int:
-    """Return the unix second until which a claim on ``shard`` made or renewed now should count."""
-    timing = state.settings.timing
-    seconds = timing.settle_seconds + 2 * shard.bytes / ASSUMED_BYTES_PER_SECOND
-    return int(now.unix_seconds + min(timing.lease_max_seconds, max(timing.claim_stall_seconds, seconds)))
 
 
 def _own_view(state: NodeState, membership: Membership) -> NodeView:
@@ -67,7 +57,7 @@ def _own_state(state: NodeState, membership: Membership) -> OwnState:
     return OwnState(
         holdings=state.custody.indexes(collection, ShardRole.HELD),
         claims=tuple(
-            OwnClaim(own.key.index, own.since.monotonic_seconds, own.role is ShardRole.FETCHING, own.percent)
+            OwnClaim(own.key.index, own.since.monotonic_seconds, own.role is ShardRole.FETCHING, own.percent_to_plan_by)
             for own in state.custody.of(collection)
             if own.role in _CLAIMING
         ),
@@ -89,12 +79,12 @@ def _apply(state: NodeState, membership: Membership, plan: Plan, now: Instant, o
     for index in plan.starts:
         shard = membership.shard(index)
         assert shard is not None
-        state.custody.start(ShardKey(membership.collection, index), lease_until(state, shard, now), now, out)
+        state.custody.start(ShardKey(membership.collection, index), state.lease_until(shard, now), now, out)
         state.counts["claims_won"] += 1
     for index in plan.claims:
         shard = membership.shard(index)
         assert shard is not None
-        state.custody.claim(ShardKey(membership.collection, index), shard, lease_until(state, shard, now), now)
+        state.custody.claim(ShardKey(membership.collection, index), shard, state.lease_until(shard, now), now)
         state.counts["claims_made"] += 1
     if plan.yields or plan.starts or plan.claims:
         state.changed()

@@ -2,13 +2,19 @@
 
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import Final
 
 from mirrord.core.announcing import NodeSettings, Reachable
+from mirrord.core.clock import Instant
 from mirrord.core.custody import Custody
 from mirrord.core.gossip.gossip import Gossip
 from mirrord.core.membership import Membership
 from mirrord.core.records.ids import Address, CollectionId, NodeId, Sha256, ShardKey
+from mirrord.core.records.kinds import Shard
 from mirrord.core.statistics import ShardRole
+
+ASSUMED_BYTES_PER_SECOND: Final = 1_000_000
+"""What a fetch is taken to do at least when its lease is written: a slow home line."""
 
 
 @dataclass(slots=True)
@@ -61,6 +67,12 @@ class NodeState:
             for own in self.custody.all()
             if own.role in (ShardRole.CLAIMED, ShardRole.FETCHING)
         )
+
+    def lease_until(self, shard: Shard, now: Instant) -> int:
+        """Return the unix second until which a claim on ``shard`` made or renewed now should count."""
+        timing = self.settings.timing
+        seconds = timing.settle_seconds + 2 * shard.bytes / ASSUMED_BYTES_PER_SECOND
+        return int(now.unix_seconds + min(timing.lease_max_seconds, max(timing.claim_stall_seconds, seconds)))
 
     def members_of(self, key: ShardKey) -> frozenset[Address]:
         """Return the BitTorrent addresses of everybody who says to have a shard, or a part of it."""
