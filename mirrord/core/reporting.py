@@ -28,8 +28,9 @@ _COUNTS_FROM = 0.5
 
 def report(state: NodeState, now: Instant) -> Statistics:
     """Return the snapshot of this moment."""
+    connected = state.gossip.sessions.peers()
     peers = tuple(
-        _peer(state, node, announcement, now)
+        _peer(state, node, announcement, node in connected, now)
         for node, announcement in sorted(state.gossip.records.nodes())
         if node != state.own
     )
@@ -67,13 +68,13 @@ def _counters(state: NodeState) -> Counters:
     )
 
 
-def _peer(state: NodeState, node: NodeId, announcement: Announcement, now: Instant) -> PeerStatistics:
+def _peer(state: NodeState, node: NodeId, announcement: Announcement, connected: bool, now: Instant) -> PeerStatistics:
     silent = silent_seconds(announcement, now)
     return PeerStatistics(
         node=node,
         liveness=liveness(silent, state.settings.timing),
         silent_seconds=silent,
-        connected=node in state.gossip.sessions.peers(),
+        connected=connected,
         addresses=announcement.coordination,
         pledge_bytes=announcement.pledge_bytes,
         free_bytes=announcement.free_bytes,

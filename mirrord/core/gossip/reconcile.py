@@ -18,6 +18,7 @@ more period.
 from collections.abc import Iterable, Iterator
 
 from mirrord.core import limits
+from mirrord.core.errors import RemoteProtocolError
 from mirrord.core.gossip.fingerprints import Fingerprints, bucket_of
 from mirrord.core.records.ids import CollectionId
 from mirrord.core.records.recordset import RecordKey, RecordSet
@@ -65,8 +66,14 @@ def answer_buckets(theirs: Buckets, ours: Fingerprints, start: int) -> Listing |
 
 
 def compare_listing(theirs: Listing, ours: Fingerprints) -> tuple[tuple[RecordKey, ...], RecordRequest | None]:
-    """Return the keys of our records that they lack, newest first, and the request for what we lack."""
-    mine = ours.in_buckets(theirs.bits, frozenset(theirs.buckets))
+    """Return the keys of our records that they lack, newest first, and the request for what we lack.
+
+    Raises :class:`RemoteProtocolError` where an entry lies outside the buckets that are listed.
+    """
+    listed_buckets = frozenset(theirs.buckets)
+    if any(bucket_of(identity, theirs.bits) not in listed_buckets for identity, _ in theirs.entries):
+        raise RemoteProtocolError("an entry outside the buckets that are listed")
+    mine = ours.in_buckets(theirs.bits, listed_buckets)
     listed = dict(theirs.entries)
     to_send = [e for identity, e in mine.items() if listed.get(identity, 0) < e.sequence]
     to_send.sort(key=lambda entry: (-entry.sequence, entry.key))
