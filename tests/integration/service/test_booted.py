@@ -30,6 +30,9 @@ ProtectHome=tmpfs
 BindReadOnlyPaths={paths}
 """
 PROBE_UNIT = """\
+[Unit]
+FailureAction=poweroff
+
 [Service]
 Type=oneshot
 ExecStart={python} /mirrord-test/probe.py /usr/local/bin/mirrord /mirrord-test/seen.json
@@ -93,6 +96,7 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, object]
     with overlay(tmp_path_factory.mktemp("booted")) as root:
         furnish(root)
         command = ["systemd-nspawn", "--quiet", "--directory", str(root), "--register=no", "--keep-unit"]
+        command += [f"--bind-ro={ROOT}"]  # a container has a /tmp of its own, and the checkout may lie there
         command += ["--private-network", "--boot", "systemd.unit=probe.service"]
         done = subprocess.run(
             command,
