@@ -34,6 +34,7 @@ def refuse_dead_link(folder: Path) -> None:
 
 def survey(folder: Path, info: TorrentInfo) -> Survey:
     """Compare the names and sizes below ``folder`` with the torrent; raise :class:`EngineError` where one cannot."""
+    refuse_dead_link(folder)
     any_file, bad_pieces, faults = False, 0, 0
     too_long = []
     for file in info.files:

@@ -9,6 +9,7 @@ The procedures below are the rules for trusting a disk:
 """
 
 from collections import deque
+from contextlib import suppress
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Final
@@ -169,9 +170,7 @@ class ShardWorker:
                 except OutOfRoom:
                     await self._start_over_when_there_is_room(self._current)
                 except EngineError as error:
-                    await self._leave()
-                    self._state = TransferState.FAILED
-                    await self._shop.emit(FetchFailed(self.key, _in_words(error)))
+                    await self._give_up(error)
             self._current = None
 
     async def _carry_out(self, order: Order) -> None:
@@ -194,6 +193,13 @@ class ShardWorker:
             case StartOver(order=interrupted):
                 await self._leave()
                 await self._carry_out(interrupted)
+
+    async def _give_up(self, error: EngineError) -> None:
+        """Leave the session, so that the next order begins afresh, and tell why."""
+        with suppress(EngineError):  # what failed first is the cause, and is told
+            await self._leave()
+        self._state = TransferState.FAILED
+        await self._shop.emit(FetchFailed(self.key, _in_words(error)))
 
     async def _start_over_when_there_is_room(self, order: Order) -> None:
         """The disk filled up before the torrent could be read: nothing of it is lost by adding it again."""
@@ -271,8 +277,7 @@ class ShardWorker:
             if order.delete_files:
                 await trio.to_thread.run_sync(delete_shard, folder, files, abandon_on_cancel=True)
         except EngineError as error:
-            await self._leave()
-            await self._shop.emit(FetchFailed(self.key, _in_words(error)))
+            await self._give_up(error)
         self._state = TransferState.WAITING
         await self._shop.emit(ShardRemoved(self.key))
 
@@ -348,12 +353,13 @@ class ShardWorker:
 
     async def _leave(self) -> None:
         """Take the torrent out of the session; its files stay."""
-        live, self._live = self._live, None
+        live = self._live
         if live is None:
             return
         try:
             await live.leave(self._shop.session)
         finally:
+            self._live = None
             del self._shop.owners[live.torrent]
 
 

@@ -54,7 +54,10 @@ class MadeShard:
         return RemoveShard(self.key, self.name, delete_files)
 
     def more(self, *members: "Member") -> AddSwarmMembers:
-        return AddSwarmMembers(self.key, tuple(member.address for member in members))
+        return self.more_at(*(member.address for member in members))
+
+    def more_at(self, *addresses: Address) -> AddSwarmMembers:
+        return AddSwarmMembers(self.key, addresses)
 
     def content(self, folder: Path) -> dict[str, bytes]:
         """Return the shard's files as they are in ``folder``."""
@@ -119,6 +122,15 @@ class Member:
         before = len(self.events)
         await self.engine.carry_out(effect)
         return before
+
+    async def wait_for_any(self, *kinds: type[Event], after: int = 0) -> Event:
+        """Wait for the first event of some kinds."""
+        with trio.fail_after(WAIT_SECONDS):
+            while True:
+                for event in self.events[after:]:
+                    if isinstance(event, kinds):
+                        return event
+                await self._news.wait()
 
     async def until_verified(self, effect: Any) -> None:
         after = await self.do(effect)
