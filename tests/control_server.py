@@ -15,10 +15,9 @@ from typing import Any
 
 import trio
 
-from mirrord.control.api import EngineSummary
 from mirrord.control.server import LIMITS, serve_control
 from mirrord.core.records.ids import CollectionId, ShardIndex
-from mirrord.core.statistics import Statistics
+from mirrord.core.statistics import Statistics, Transfer
 from mirrord.http.messages import HttpLimits
 from mirrord.http.unix import socket_address
 from tests.builders import collection_id, make_statistics
@@ -39,8 +38,8 @@ class ScriptedDaemon:
     def statistics(self) -> Statistics:
         return self.snapshots.pop(0) if len(self.snapshots) > 1 else self.snapshots[0]
 
-    def engine_summary(self) -> EngineSummary:
-        return EngineSummary(5_000_000_000, 400_000_000_000, 1_250_000, 12_500_000)
+    def transfer(self) -> Transfer:
+        return Transfer(5_000_000_000, 400_000_000_000, 1_250_000, 12_500_000)
 
     async def _do(self, *asked: object) -> None:
         self.asked.append(asked)

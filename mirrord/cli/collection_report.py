@@ -13,9 +13,9 @@ from rich.table import Table
 
 from mirrord.collections.builder import BuildReport
 from mirrord.collections.inspection import Inspection, Total
-from mirrord.collections.invitation import Invitation, format_invitation
 from mirrord.collections.reading import CollectionFolder
 from mirrord.core.records.ids import to_text
+from mirrord.core.records.invitation import Invitation, format_invitation
 from mirrord.sizes import format_size
 
 SCHEMA: Final = 1

@@ -5,20 +5,18 @@ import tomllib
 from pathlib import Path
 from typing import Final
 
-from mirrord.core.errors import ConfigError
+from mirrord.core.errors import ConfigError, UsageError
+from mirrord.node_folder import default_folder
 
-SYSTEM_FOLDER: Final = Path("/var/lib/mirrord")
 SOCKET: Final = "control.sock"
 _CONFIG: Final = "mirrord.toml"
 
 
-def default_folder() -> Path:
-    """Return the user's own node, or else the one of the system where this user may look into it."""
-    data_home = os.environ.get("XDG_DATA_HOME") or Path("~/.local/share").expanduser()
-    own = Path(data_home) / "mirrord"
-    if not own.exists() and os.access(SYSTEM_FOLDER, os.R_OK | os.X_OK):
-        return SYSTEM_FOLDER
-    return own
+def chosen_folder(argument: Path | None, option: Path | None) -> Path:
+    """Return the node's folder, however it was named; raise UsageError where it was named twice."""
+    if argument is not None and option is not None and argument.absolute() != option.absolute():
+        raise UsageError(f"two folders: {argument} and {option}", "name one")
+    return argument or option or default_folder(os.environ)
 
 
 def control_socket(folder: Path | None, socket: Path | None) -> Path:
@@ -29,7 +27,7 @@ def control_socket(folder: Path | None, socket: Path | None) -> Path:
     """
     if socket is not None:
         return socket.absolute()
-    folder = (folder or default_folder()).absolute()
+    folder = (folder or default_folder(os.environ)).absolute()
     file = folder / _CONFIG
     try:
         table = tomllib.loads(file.read_text(encoding="utf-8"))

@@ -9,7 +9,8 @@ from typing import Annotated, Final
 
 import typer
 
-from mirrord.config import CONFIG_FILE, Config, default_folder, load_config, render_template
+from mirrord.cli.folder import chosen_folder
+from mirrord.config import CONFIG_FILE, Config, load_config, render_template
 from mirrord.core.errors import UsageError
 from mirrord.core.records.ids import to_short_text, to_text
 from mirrord.core.records.signing import SigningKey
@@ -117,6 +118,9 @@ def init(
             help="The node's folder; $MIRRORD_FOLDER or ~/.local/share/mirrord without it.", show_default=False
         ),
     ] = None,
+    option: Annotated[
+        Path | None, typer.Option("--folder", metavar="DIR", help="The same as FOLDER.", show_default=False)
+    ] = None,
     pledge: Annotated[str | None, typer.Option(help="How much disk this node gives: 2TB, 500GiB.")] = None,
     data_folder: Annotated[Path | None, typer.Option(help="Where the shards lie; FOLDER/data without it.")] = None,
     listen: Annotated[list[str] | None, typer.Option(help="IP:PORT for peers; may be repeated.")] = None,
@@ -138,5 +142,5 @@ def init(
         "operator": operator,
         "country": country,
     }
-    made = make_node(folder or default_folder(os.environ), os.environ, settings)
-    typer.echo(_as_json(made) if as_json else _in_words(made, folder is None), nl=as_json)
+    made = make_node(chosen_folder(folder, option), os.environ, settings)
+    typer.echo(_as_json(made) if as_json else _in_words(made, folder is None and option is None), nl=as_json)

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from mirrord.config import default_folder, load_config
+from mirrord.cli.folder import chosen_folder
+from mirrord.config import load_config
 
 
 def run(
@@ -16,6 +17,9 @@ def run(
         typer.Argument(
             help="The node's folder; $MIRRORD_FOLDER or ~/.local/share/mirrord without it.", show_default=False
         ),
+    ] = None,
+    option: Annotated[
+        Path | None, typer.Option("--folder", metavar="DIR", help="The same as FOLDER.", show_default=False)
     ] = None,
     config: Annotated[Path | None, typer.Option(help="Another file than FOLDER/mirrord.toml.")] = None,
     pledge: Annotated[str | None, typer.Option(help="How much disk this node gives, for this run.")] = None,
@@ -30,7 +34,7 @@ def run(
     from mirrord.service import ServiceSupervisor
 
     flags = {"pledge": pledge, "log_level": log_level, "log_format": log_format}
-    load = partial(load_config, folder or default_folder(os.environ), config, os.environ, flags)
+    load = partial(load_config, chosen_folder(folder, option), config, os.environ, flags)
     settings = load()
     start_logging(settings.log_level, settings.log_format)
     trio.run(run_daemon, load, ServiceSupervisor.from_environment(os.environ))

@@ -8,10 +8,11 @@ from typing import Annotated, Final
 
 import typer
 
-from mirrord.cli.client import Client, absolute_folder, client_for
+from mirrord.cli.client import absolute_folder, client_for
 from mirrord.cli.options import CollectionName, Folder, Json, Socket
 from mirrord.cli.output import print_json, print_lines, say
 from mirrord.cli.text import counted, printable
+from mirrord.control.client import Client
 from mirrord.control.shapes import AdoptWish, Done, Shards, ShardShape, Status, VerifyWish
 from mirrord.core.errors import MirrordError
 

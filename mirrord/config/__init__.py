@@ -3,7 +3,7 @@
 Only the daemon and the command line read it; shells are handed plain values.
 """
 
-from mirrord.config.loading import CONFIG_FILE, Config, LogFormat, default_folder, load_config
+from mirrord.config.loading import CONFIG_FILE, Config, LogFormat, load_config
 from mirrord.config.template import render_template
 
-__all__ = ["CONFIG_FILE", "Config", "LogFormat", "default_folder", "load_config", "render_template"]
+__all__ = ["CONFIG_FILE", "Config", "LogFormat", "load_config", "render_template"]

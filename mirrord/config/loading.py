@@ -62,15 +62,6 @@ class Config:
     log_format: LogFormat
 
 
-def default_folder(environment: Mapping[str, str]) -> Path:
-    """Return the node's folder where none is named: MIRRORD_FOLDER, systemd's state folder, then the user's own."""
-    for name in ("MIRRORD_FOLDER", "STATE_DIRECTORY"):
-        if folder := environment.get(name):
-            return Path(folder.partition(":")[0])
-    data_home = environment.get("XDG_DATA_HOME") or str(Path("~/.local/share").expanduser())
-    return Path(data_home) / "mirrord"
-
-
 def load_config(folder: Path, file: Path | None, environment: Mapping[str, str], flags: Mapping[str, object]) -> Config:
     """Return the configuration of the node in ``folder``; flag > ``MIRRORD_*`` > file > default.
 

@@ -4,9 +4,9 @@ from typing import TypeVar
 
 import msgspec
 
-from mirrord.control.errors import DeniedError, UnknownCollectionError, UnknownShardError
+from mirrord.control.errors import UnknownCollectionError, UnknownShardError
 from mirrord.control.shapes import ErrorShape, Failure, Shape, Wish
-from mirrord.core.errors import CollectionError, ConfigError, MirrordError, ShellError, UsageError
+from mirrord.core.errors import CollectionError, ConfigError, DeniedError, MirrordError, ShellError, UsageError
 from mirrord.http.messages import Response
 
 JSON = "application/json"

@@ -1,21 +1,10 @@
 """What the control interface needs of a daemon.  The daemon implements it, tests fake it."""
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from mirrord.core.records.ids import CollectionId, ShardIndex
-from mirrord.core.statistics import Statistics
-
-
-@dataclass(frozen=True, slots=True)
-class EngineSummary:
-    """Payload moved since the start of the process, and its rates now (bytes a second)."""
-
-    uploaded_bytes: int = 0
-    downloaded_bytes: int = 0
-    upload_bytes_per_second: int = 0
-    download_bytes_per_second: int = 0
+from mirrord.core.statistics import Statistics, Transfer
 
 
 class ControlApi(Protocol):
@@ -30,7 +19,7 @@ class ControlApi(Protocol):
         """Return a snapshot of now."""
         ...
 
-    def engine_summary(self) -> EngineSummary:
+    def transfer(self) -> Transfer:
         """Return what the engine has moved."""
         ...
 

@@ -15,9 +15,8 @@ from urllib.parse import urlencode
 
 import msgspec
 
-from mirrord.control.errors import DeniedError
 from mirrord.control.shapes import SCHEMA, Done, Failure, Shape, Wish
-from mirrord.core.errors import MirrordError, UnreachableError
+from mirrord.core.errors import DeniedError, MirrordError, UnreachableError
 from mirrord.http.unix import CREDENTIALS_BYTES, credentials_to_caller, socket_address
 
 READ_SECONDS: Final = 20.0

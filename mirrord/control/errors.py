@@ -1,13 +1,6 @@
 """What the control interface itself refuses.  Known to the command line by its codes."""
 
-from mirrord.core.errors import MirrordError, UsageError
-
-
-class DeniedError(MirrordError):
-    """The caller may look, but not change anything."""
-
-    code = "denied"
-    exit_code = 5
+from mirrord.core.errors import UsageError
 
 
 class UnknownCollectionError(UsageError):

@@ -15,7 +15,6 @@ import trio
 
 from mirrord.control.answers import answer, failure, not_found, parse_wish, refuse_in_json, wrong_method
 from mirrord.control.api import ControlApi
-from mirrord.control.errors import DeniedError
 from mirrord.control.lookup import chosen_collections, chosen_shards, find_collection, held_shards
 from mirrord.control.shapes import (
     AdoptWish,
@@ -37,7 +36,7 @@ from mirrord.control.snapshot import (
     status_from_statistics,
 )
 from mirrord.control.socket import control_listener, own_uid
-from mirrord.core.errors import MirrordError, UsageError
+from mirrord.core.errors import DeniedError, MirrordError, UsageError
 from mirrord.core.records.ids import CollectionId, to_text
 from mirrord.core.statistics import Statistics
 from mirrord.http.messages import KIB, HttpLimits, Request, Response
@@ -116,7 +115,7 @@ class ControlServer:
         return answer(Health(status="ok"))
 
     async def _status(self, request: Request) -> Response:
-        engine = self._api.engine_summary()
+        engine = self._api.transfer()
         return await self._shaped(lambda statistics: status_from_statistics(statistics, engine, self._version))
 
     async def _peers(self, request: Request) -> Response:

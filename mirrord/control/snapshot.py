@@ -2,9 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
-from urllib.parse import quote, urlencode
 
-from mirrord.control.api import EngineSummary
 from mirrord.control.shapes import (
     BandShape,
     Collections,
@@ -23,6 +21,7 @@ from mirrord.control.shapes import (
     TransferShape,
 )
 from mirrord.core.records.ids import Address, to_text
+from mirrord.core.records.invitation import Invitation, format_invitation
 from mirrord.core.statistics import (
     CollectionStatistics,
     Counters,
@@ -32,6 +31,7 @@ from mirrord.core.statistics import (
     ShardRole,
     ShardStatus,
     Statistics,
+    Transfer,
 )
 
 Chosen = Sequence[tuple[CollectionStatistics, Sequence[ShardStatus]]]
@@ -40,7 +40,7 @@ Chosen = Sequence[tuple[CollectionStatistics, Sequence[ShardStatus]]]
 _PPB: Final = 1_000_000_000
 
 
-def status_from_statistics(statistics: Statistics, engine: EngineSummary, version: str) -> Status:
+def status_from_statistics(statistics: Statistics, engine: Transfer, version: str) -> Status:
     """Return the answer to ``GET /v1/status``; ``version`` is the daemon's."""
     return Status(
         at=statistics.at,
@@ -95,11 +95,8 @@ def is_degraded(collections: Iterable[CollectionStatistics]) -> bool:
 
 def invitation_to(collection: CollectionStatistics, bootstrap: tuple[Address, ...]) -> str:
     """Return the one line by which others join: the key, whom to ask first, and the name for people."""
-    fields = [("bootstrap", str(address)) for address in bootstrap]
-    if collection.name:
-        fields.append(("name", collection.name))
-    query = urlencode(fields, safe="[]:", quote_via=quote)
-    return f"mirrord://{to_text(collection.collection)}" + (f"?{query}" if query else "")
+    name = "".join(filter(str.isprintable, collection.name))
+    return format_invitation(Invitation(collection.collection, bootstrap, name))
 
 
 def _names(chosen: Chosen) -> dict[str, str]:

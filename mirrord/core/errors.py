@@ -10,6 +10,7 @@
     |-- ProtocolError
     |   |-- LocalProtocolError    our own bug                 close the session, log loudly
     |   `-- RemoteProtocolError   the peer's                  close the session, count, back off
+    |-- DeniedError          the caller may not do that     exit 5
     `-- ShellError           the machine: disk, engine, socket
         |-- StorageError
         |-- EngineError
@@ -45,6 +46,13 @@ class UsageError(MirrordError):
 
     code = "usage"
     exit_code = 2
+
+
+class DeniedError(MirrordError):
+    """The caller may look, but not change anything, or may not even look."""
+
+    code = "denied"
+    exit_code = 5
 
 
 class CollectionError(MirrordError):

@@ -160,7 +160,8 @@ SESSIONS_PER_NETWORK_MAX: Final = 8
 
 HANDSHAKES_MAX: Final = 64
 """Accepted connections that are not sessions yet, at 90 kB each (measured, sockets of both ends and
-all); past it the oldest of the most crowded network makes room.  Precedent: Bitcoin evicts from the most crowded network group."""
+all); past it the oldest of the most crowded network makes room.  Precedent: Bitcoin evicts from the
+most crowded network group."""
 
 HANDSHAKES_PER_SECOND: Final = 50
 """TLS handshakes begun for strangers, at 1 ms each (measured): 5 % of a core."""

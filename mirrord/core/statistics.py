@@ -134,6 +134,16 @@ class Counters:
 
 
 @dataclass(frozen=True, slots=True)
+class Transfer:
+    """Payload that the engine moved since the start of the process, and its rates now (bytes a second)."""
+
+    uploaded_bytes: int = 0
+    downloaded_bytes: int = 0
+    upload_bytes_per_second: int = 0
+    download_bytes_per_second: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class NodeStatistics:
     """This node itself.  ``used_bytes`` is holdings and fetches together, never above the pledge."""
 

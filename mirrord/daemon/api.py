@@ -6,16 +6,14 @@ from pathlib import Path
 
 import trio
 
-from mirrord.collections.invitation import parse_invitation
 from mirrord.collections.reading import CollectionFolder, read_collection_folder
-from mirrord.control.api import EngineSummary
 from mirrord.core import events as ev
 from mirrord.core.errors import RecordError, StorageError, UsageError
 from mirrord.core.records.ids import CollectionId, Sha256, ShardIndex, ShardKey, to_short_text
+from mirrord.core.records.invitation import parse_invitation
 from mirrord.core.records.kinds import Shard
-from mirrord.core.statistics import Statistics
+from mirrord.core.statistics import Statistics, Transfer
 from mirrord.daemon.loop import NodeLoop
-from mirrord.metrics.source import EngineTotals
 from mirrord.store.blobs import Blobs
 from mirrord.torrents.adoption import link_shard, place_of
 from mirrord.torrents.engine import Engine
@@ -44,20 +42,15 @@ class DaemonApi:
         """Return a snapshot of now."""
         return self._loop.statistics()
 
-    def engine_summary(self) -> EngineSummary:
+    def transfer(self) -> Transfer:
         """Return what the engine has moved, and how fast."""
         found = self._engine.statistics()
-        return EngineSummary(
+        return Transfer(
             uploaded_bytes=found.uploaded_payload_bytes,
             downloaded_bytes=found.downloaded_payload_bytes,
             upload_bytes_per_second=sum(shard.upload_rate for shard in found.shards),
             download_bytes_per_second=sum(shard.download_rate for shard in found.shards),
         )
-
-    def engine_totals(self) -> EngineTotals:
-        """Return what the engine has moved."""
-        found = self._engine.statistics()
-        return EngineTotals(found.downloaded_payload_bytes, found.uploaded_payload_bytes)
 
     async def join(self, invitation: str) -> CollectionId:
         """Join the collection of an invitation."""

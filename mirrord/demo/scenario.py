@@ -5,9 +5,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from mirrord.collections.invitation import Invitation, format_invitation
 from mirrord.core.errors import MirrordError
 from mirrord.core.records.ids import Address
+from mirrord.core.records.invitation import Invitation, format_invitation
 from mirrord.demo.checking import check_files
 from mirrord.demo.machines import Machine, run_command
 from mirrord.demo.network import TARGET, Network, missing_bytes

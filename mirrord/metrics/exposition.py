@@ -12,10 +12,9 @@ from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, ProcessCollector, genera
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from mirrord.core.statistics import Statistics
+from mirrord.core.statistics import Statistics, Transfer
 from mirrord.metrics.collection_families import collection_families
 from mirrord.metrics.node_families import counter_families, engine_families, node_families, peer_families
-from mirrord.metrics.source import EngineTotals
 
 CONTENT_TYPE: Final = CONTENT_TYPE_PLAIN_0_0_4
 
@@ -27,7 +26,7 @@ class SnapshotCollector(Collector):
     pages could not be made.
     """
 
-    def __init__(self, statistics: Statistics, engine: EngineTotals, version: str, errors: int, started: float) -> None:
+    def __init__(self, statistics: Statistics, engine: Transfer, version: str, errors: int, started: float) -> None:
         self._statistics = statistics
         self._engine = engine
         self._version = version

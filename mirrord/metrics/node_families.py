@@ -5,8 +5,7 @@ from collections.abc import Iterator, Sequence
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from mirrord.core.errors import RejectReason
-from mirrord.core.statistics import Counters, Liveness, NodeStatistics, PeerStatistics
-from mirrord.metrics.source import EngineTotals
+from mirrord.core.statistics import Counters, Liveness, NodeStatistics, PeerStatistics, Transfer
 
 
 def node_families(node: NodeStatistics) -> Iterator[Metric]:
@@ -46,10 +45,10 @@ def peer_families(peers: Sequence[PeerStatistics]) -> Iterator[Metric]:
     yield free
 
 
-def engine_families(engine: EngineTotals) -> Iterator[Metric]:
+def engine_families(engine: Transfer) -> Iterator[Metric]:
     """Yield what the engine moved."""
     yield CounterMetricFamily(
-        "mirrord_fetch_bytes", "Payload that came from swarm members, good or not.", engine.fetched_bytes
+        "mirrord_fetch_bytes", "Payload that came from swarm members, good or not.", engine.downloaded_bytes
     )
     yield CounterMetricFamily("mirrord_upload_bytes", "Payload sent to swarm members.", engine.uploaded_bytes)
 

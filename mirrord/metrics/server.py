@@ -57,9 +57,7 @@ class MetricsServer:
         started = time.perf_counter()
         try:
             statistics = self._source.statistics()
-            collector = SnapshotCollector(
-                statistics, self._source.engine_totals(), self._version, self._errors, started
-            )
+            collector = SnapshotCollector(statistics, self._source.transfer(), self._version, self._errors, started)
             return await trio.to_thread.run_sync(write_page, collector, limiter=self._one_at_a_time)
         except Exception:
             # A dead collector must show as such on the page: an error gauge, and no old values.

@@ -1,17 +1,8 @@
 """What the metrics need of a daemon.  The daemon implements it."""
 
-from dataclasses import dataclass
 from typing import Protocol
 
-from mirrord.core.statistics import Statistics
-
-
-@dataclass(frozen=True, slots=True)
-class EngineTotals:
-    """Payload bytes since the start of the process."""
-
-    fetched_bytes: int = 0
-    uploaded_bytes: int = 0
+from mirrord.core.statistics import Statistics, Transfer
 
 
 class MetricsSource(Protocol):
@@ -21,6 +12,6 @@ class MetricsSource(Protocol):
         """Return a snapshot of now."""
         ...
 
-    def engine_totals(self) -> EngineTotals:
+    def transfer(self) -> Transfer:
         """Return what the engine has moved."""
         ...

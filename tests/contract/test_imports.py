@@ -15,7 +15,7 @@ LINT_IMPORTS = Path(sys.executable).with_name("lint-imports")
 CORE_MAY_IMPORT = {
     *("abc", "base64", "binascii", "bisect", "collections", "dataclasses", "enum", "fractions", "functools"),
     *("hashlib", "heapq", "hmac", "ipaddress", "itertools", "math", "operator", "re", "statistics", "string"),
-    *("struct", "types", "typing", "unicodedata", "zlib"),
+    *("difflib", "struct", "types", "typing", "unicodedata", "urllib", "zlib"),  # of urllib: parse
     *("google", "nacl", "numpy"),
 }
 

@@ -16,9 +16,9 @@ from pathlib import Path
 
 import pytest
 
-from mirrord.collections.invitation import parse_invitation
 from mirrord.core.errors import UsageError
 from mirrord.core.records.ids import to_text
+from mirrord.core.records.invitation import parse_invitation
 from mirrord.core.statistics import ShardRole
 from tests.builders import COUNTERS, collection_id, make_collection, make_node, make_shard, make_statistics
 from tests.command_line import COMMAND, ROOT, clean_environment, mirrord

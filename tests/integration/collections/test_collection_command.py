@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from mirrord.collections.invitation import parse_invitation
 from mirrord.collections.reading import read_collection_folder
+from mirrord.core.records.invitation import parse_invitation
 
 PROGRAM = """
 import sys

@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 
-from mirrord.collections.invitation import parse_invitation
 from mirrord.control.server import LIMITS
 from mirrord.core.errors import ConfigError, StorageError, UsageError
 from mirrord.core.records.ids import to_text
+from mirrord.core.records.invitation import parse_invitation
 from mirrord.http.unix import socket_address
 from tests.builders import collection_id, make_collection, make_shard, make_statistics
 from tests.control_server import ScriptedDaemon, UnixConnection, ask, control_server

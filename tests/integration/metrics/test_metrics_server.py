@@ -12,9 +12,8 @@ import pytest
 import trio
 
 from mirrord.core.errors import RejectReason, ShellError
-from mirrord.core.statistics import Counters, Statistics
+from mirrord.core.statistics import Counters, Statistics, Transfer
 from mirrord.metrics.server import open_metrics_listeners, serve_metrics
-from mirrord.metrics.source import EngineTotals
 from tests.builders import make_collection, make_node, make_shard, make_statistics
 
 
@@ -30,8 +29,8 @@ class Source:
             raise self.raises
         return self.snapshot
 
-    def engine_totals(self) -> EngineTotals:
-        return EngineTotals(1, 2)
+    def transfer(self) -> Transfer:
+        return Transfer(uploaded_bytes=2, downloaded_bytes=1)
 
 
 Get = Callable[..., Awaitable[tuple[int, str]]]

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mirrord.collections.invitation import Invitation, format_invitation, parse_invitation
 from mirrord.core import limits
 from mirrord.core.errors import UsageError
 from mirrord.core.records.ids import Address, CollectionId, to_text
+from mirrord.core.records.invitation import Invitation, format_invitation, parse_invitation
 
 COLLECTION = CollectionId(bytes(range(32)))
 KEY = to_text(COLLECTION)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from mirrord.config import CONFIG_FILE, LogFormat, default_folder, load_config, render_template
+from mirrord.config import CONFIG_FILE, LogFormat, load_config, render_template
 from mirrord.config.keys import FIELDS
 from mirrord.core.errors import ConfigError, UsageError
 from mirrord.core.records.ids import Address
@@ -200,13 +200,6 @@ def test_a_credential_of_systemd_is_the_key_unless_a_file_is_named(tmp_path: Pat
 def test_a_flag_that_is_no_key_is_a_bug_of_ours(tmp_path: Path) -> None:
     with pytest.raises(KeyError):
         load_config(tmp_path, None, {"MIRRORD_PLEDGE": "1TB"}, {"colour": "red"})
-
-
-def test_the_folder_is_named_or_systemd_s_or_the_user_s() -> None:
-    assert default_folder({"MIRRORD_FOLDER": "/a", "STATE_DIRECTORY": "/b"}) == Path("/a")
-    assert default_folder({"STATE_DIRECTORY": "/var/lib/mirrord:/other"}) == Path("/var/lib/mirrord")
-    assert default_folder({"XDG_DATA_HOME": "/home/x/.data"}) == Path("/home/x/.data/mirrord")
-    assert default_folder({}).name == "mirrord"
 
 
 def test_the_template_says_what_it_is_given_and_explains_every_key(tmp_path: Path) -> None:

@@ -8,7 +8,6 @@ import msgspec
 import pytest
 
 from mirrord.control import shapes
-from mirrord.control.api import EngineSummary
 from mirrord.control.lookup import chosen_shards
 from mirrord.control.snapshot import (
     collections_from_statistics,
@@ -18,8 +17,8 @@ from mirrord.control.snapshot import (
     shards_from_statistics,
     status_from_statistics,
 )
-from mirrord.core.records.ids import Address, to_text
-from mirrord.core.statistics import ShardRole
+from mirrord.core.records.ids import to_text
+from mirrord.core.statistics import ShardRole, Transfer
 from tests.builders import make_collection, make_node, make_shard, make_statistics
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
@@ -29,7 +28,7 @@ SHARDS = (
     make_shard(4, replicas=9, withdrawn_reason="rights revoked"),
 )
 STATISTICS = make_statistics([make_collection(SHARDS), make_collection((), "", 2, manifest_version=0)])
-ENGINE = EngineSummary(1, 2, 3, 4)
+ENGINE = Transfer(1, 2, 3, 4)
 ANSWERS: dict[str, shapes.Shape] = {
     "status": status_from_statistics(STATISTICS, ENGINE, "0.1.0"),
     "collections": collections_from_statistics(STATISTICS, STATISTICS.collections),
@@ -82,4 +81,3 @@ def test_an_invitation_carries_the_key_the_addresses_and_the_name() -> None:
         "&name=B%C3%BCcher%20%26%20Karten%2F1"
     )
     assert invitation_to(make_collection([], ""), ()) == f"mirrord://{to_text(collection.collection)}"
-    assert invitation_to(make_collection([], ""), (Address("a&b", 1),)).endswith("?bootstrap=a%26b:1")

@@ -6,10 +6,9 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from mirrord.core.records.ids import CollectionId, to_short_text, to_text
-from mirrord.core.statistics import ShardRole, Statistics
+from mirrord.core.statistics import ShardRole, Statistics, Transfer
 from mirrord.metrics.collection_families import SHARD_SERIES_MAX
 from mirrord.metrics.exposition import FailureCollector, SnapshotCollector, write_page
-from mirrord.metrics.source import EngineTotals
 from tests.builders import collection_id, make_collection, make_node, make_shard, make_statistics
 
 OWN = to_short_text(collection_id(1))
@@ -17,7 +16,9 @@ Page = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
 
 def page_of(statistics: Statistics) -> Page:
-    text = write_page(SnapshotCollector(statistics, EngineTotals(5, 7), "0.1.0", 0, time.perf_counter())).decode()
+    text = write_page(
+        SnapshotCollector(statistics, Transfer(uploaded_bytes=7, downloaded_bytes=5), "0.1.0", 0, time.perf_counter())
+    ).decode()
     samples = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
     page = {(sample.name, frozenset(sample.labels.items())): float(sample.value) for sample in samples}
     assert len(page) == len(samples), "two samples with the same labels"
