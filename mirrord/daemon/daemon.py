@@ -30,7 +30,7 @@ from mirrord.core.records.signing import SigningKey
 from mirrord.core.stored import Stored
 from mirrord.daemon.addresses import addresses_to_announce
 from mirrord.daemon.api import DaemonApi
-from mirrord.daemon.disk import watch_disk
+from mirrord.daemon.disk import check_data_folder, watch_disk
 from mirrord.daemon.loop import NodeLoop, read_clocks
 from mirrord.metrics.server import open_metrics_listeners, serve_metrics
 from mirrord.net.network import Network
@@ -61,8 +61,8 @@ async def run_daemon(load: Callable[[], Config], supervisor: ServiceSupervisor) 
         raise ConfigError(f"{config.folder} is not a node's folder", "make one with: mirrord init --pledge 2TB")
     with lock_folder(config.folder):
         seed = load_key(config.key_file)
-        config.data_folder.mkdir(parents=True, exist_ok=True)
         async with open_store(config.folder) as store:
+            await trio.to_thread.run_sync(check_data_folder, config.data_folder, store.stored)
             await _Daemon(load, config, supervisor, seed, store).run()
 
 

@@ -94,7 +94,8 @@ def _explained(cause: BaseException | None) -> HandshakeError:
     if isinstance(cause, ssl.SSLCertVerificationError):
         detail = f"peer's certificate is not a mirrord node's: {cause.verify_message}"
         return HandshakeError(HandshakeFailure.FOREIGN_CERTIFICATE, detail)
-    if isinstance(cause, ssl.SSLEOFError | ssl.SSLSyscallError) or not isinstance(cause, ssl.SSLError):
+    # Which of the three an end of the stream raises depends on Python's patch level and OpenSSL's.
+    if isinstance(cause, ssl.SSLEOFError | ssl.SSLSyscallError | ssl.SSLZeroReturnError) or not isinstance(cause, ssl.SSLError):
         return HandshakeError(HandshakeFailure.HUNG_UP, "peer hung up during the TLS handshake")
     said = cause.reason or "unknown error"
     if said in _BY_OPENSSL_REASON:
