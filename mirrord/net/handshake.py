@@ -95,7 +95,8 @@ def _explained(cause: BaseException | None) -> HandshakeError:
         detail = f"peer's certificate is not a mirrord node's: {cause.verify_message}"
         return HandshakeError(HandshakeFailure.FOREIGN_CERTIFICATE, detail)
     # Which of the three an end of the stream raises depends on Python's patch level and OpenSSL's.
-    if isinstance(cause, ssl.SSLEOFError | ssl.SSLSyscallError | ssl.SSLZeroReturnError) or not isinstance(cause, ssl.SSLError):
+    hung_up = isinstance(cause, ssl.SSLEOFError | ssl.SSLSyscallError | ssl.SSLZeroReturnError)
+    if hung_up or not isinstance(cause, ssl.SSLError):
         return HandshakeError(HandshakeFailure.HUNG_UP, "peer hung up during the TLS handshake")
     said = cause.reason or "unknown error"
     if said in _BY_OPENSSL_REASON:
