@@ -70,5 +70,6 @@ def _print_what_next(console: "Console", result: "DemoResult") -> None:
         f"  mirrord status --folder {first.folder}\n"
         f"  mirrord plan --folder {first.folder}\n"
         f"  curl http://127.0.0.1:{first.metrics_port}/metrics\n"
-        f"Stop them with:  kill {pids}; then delete {result.root}"
+        f"Stop them with:  kill {pids}; then delete {result.root}",
+        soft_wrap=True,
     )
