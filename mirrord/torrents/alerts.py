@@ -15,6 +15,11 @@ import libtorrent as lt
 TorrentId = NewType("TorrentId", bytes)
 
 _FULL_DISK: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
+_SYSTEM_CATEGORIES: Final = frozenset({"system", "generic"})
+"""Whose numbers are errno; libtorrent's own errors count from 1 too."""
+
+_INCONSISTENT_HASHES: Final = 217
+"""``torrent_inconsistent_hashes``, which has no name in Python."""
 
 
 class Activity(StrEnum):
@@ -84,11 +89,16 @@ class TorrentRemoved:
 
 @dataclass(frozen=True, slots=True)
 class TorrentFailed:
-    """A file or a torrent failed; ``detail`` names the file and has the system's own words."""
+    """A file or a torrent failed; ``detail`` names the file and has the system's own words.
+
+    ``in_doubt`` says that a piece was right by its v1 hash and wrong by its v2 hash, or the other
+    way round.  That is a lie of the curator's, or what a failed write leads libtorrent to believe.
+    """
 
     torrent: TorrentId
     detail: str
-    disk_full: bool
+    disk_full: bool = False
+    in_doubt: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,15 +192,19 @@ def _copy_status(alert: Any) -> Iterable[Alert]:
         )
 
 
+def _is_full_disk(error: lt.error_code) -> bool:
+    return error.category().name() in _SYSTEM_CATEGORIES and error.value() in _FULL_DISK
+
+
 def _copy_file_error(alert: Any) -> Iterable[Alert]:
-    full = alert.error.value() in _FULL_DISK
-    yield TorrentFailed(_of(alert), f"{alert.filename()}: {alert.error.message()}", full)
+    detail = f"{alert.filename()}: {alert.error.message()}"
+    yield TorrentFailed(_of(alert), detail, _is_full_disk(alert.error))
 
 
 def _copy_torrent_error(alert: Any) -> Iterable[Alert]:
-    full = alert.error.value() in _FULL_DISK
-    where = alert.filename()
-    yield TorrentFailed(_of(alert), f"{where}: {alert.error.message()}" if where else alert.error.message(), full)
+    error = alert.error
+    in_doubt = error.category().name() == "libtorrent" and error.value() == _INCONSISTENT_HASHES
+    yield TorrentFailed(_of(alert), error.message(), _is_full_disk(error), in_doubt)
 
 
 def _copy_statistics(alert: Any) -> Iterable[Alert]:

@@ -1,7 +1,7 @@
 """The engine: starts and closes the session, routes alerts to shards, and tells how things go.
 
 Each shard has a worker that owns it; what happens to a shard is decided there.  Here are the
-tasks that there is one of: reading alerts, asking for statistics, reporting a full disk.
+tasks that there is one of: reading alerts, asking for statistics, telling the node.
 """
 
 import sys
@@ -71,7 +71,6 @@ class LibtorrentEngine:
         self._counted = TransferCounted(0, 0)
         self._alerts_dropped = 0
         self._listening_port = 0
-        self._full_disk: str | None = None
         self._disk_filled = trio.Event()
         self._work_came = trio.Event()
         self._refreshed = trio.Event()
@@ -88,7 +87,7 @@ class LibtorrentEngine:
         return EngineStatistics(
             downloaded_payload_bytes=self._counted.downloaded,
             uploaded_payload_bytes=self._counted.uploaded,
-            shards=tuple(self._workers[key].transfer() for key in sorted(self._workers)),
+            shards=tuple(self._workers[key].place.transfer() for key in sorted(self._workers)),
             alerts_dropped=self._alerts_dropped,
             listening_port=self._listening_port,
             fetching_paused=self._shop is not None and self._shop.fetching_paused,
@@ -115,7 +114,8 @@ class LibtorrentEngine:
             async with trio.open_nursery() as self._nursery:
                 self._nursery.start_soon(self._route_alerts, session)
                 self._nursery.start_soon(self._tick, session)
-                self._nursery.start_soon(self._report_full_disk)
+                self._nursery.start_soon(self._report_progress)
+                self._nursery.start_soon(self._report_full_disk, self._shop)
                 task_status.started()
                 await self._stopping.wait()
                 self._nursery.cancel_scope.cancel()
@@ -143,12 +143,12 @@ class LibtorrentEngine:
             case PauseFetching():
                 shop.fetching_paused = True
                 for worker in self._workers.values():
-                    worker.pause_fetching()
+                    worker.place.pause_downloading()
             case ResumeFetching():
                 self._resume_fetching(shop)
             case AddSwarmMembers(shard=key, members=members):
                 if key in self._workers:
-                    self._workers[key].add_members(members)
+                    self._workers[key].place.add_members(members)
             case _:
                 self._give(shop, effect.shard, effect)
 
@@ -176,9 +176,7 @@ class LibtorrentEngine:
 
     def _resume_fetching(self, shop: Workshop) -> None:
         shop.fetching_paused = False
-        self._full_disk = None
-        shop.room.set()
-        shop.room = trio.Event()
+        shop.full_disk = ""
         for worker in self._workers.values():
             worker.resume_fetching()
 
@@ -228,10 +226,11 @@ class LibtorrentEngine:
                 self._route_to_worker(alert.torrent, alert)
 
     def _route_to_worker(self, torrent: TorrentId, alert: Alert) -> None:
-        if isinstance(alert, TorrentFailed) and alert.disk_full and self._full_disk is None:
-            self._full_disk = alert.detail
+        assert self._shop is not None
+        if isinstance(alert, TorrentFailed) and alert.disk_full and not self._shop.full_disk:
+            self._shop.full_disk = alert.detail
             self._disk_filled.set()
-        key = self._shop.owners.get(torrent) if self._shop is not None else None
+        key = self._shop.owners.get(torrent)
         worker = self._workers.get(key) if key is not None else None
         if worker is not None:
             worker.take_in(alert)
@@ -246,18 +245,23 @@ class LibtorrentEngine:
             else:
                 with trio.move_on_after(_IDLE_TICK_SECONDS):
                     await self._work_came.wait()
+
+    async def _report_progress(self) -> None:
+        """Tell how far fetches are, after each tick; while the node is slow to listen, less often."""
+        while True:
+            await self._refreshed.wait()
             for worker in list(self._workers.values()):
-                progress = worker.progress()
+                progress = worker.place.progress()
                 if progress is not None:
                     await self._emit(progress)
 
-    async def _report_full_disk(self) -> None:
+    async def _report_full_disk(self, shop: Workshop) -> None:
         """Tell of a full disk once, until fetching is resumed."""
         while True:
             await self._disk_filled.wait()
             self._disk_filled = trio.Event()
-            if self._full_disk is not None:
-                await self._emit(DiskFilled(self._full_disk))
+            if shop.full_disk:
+                await self._emit(DiskFilled(shop.full_disk))
 
     # --- the end ---------------------------------------------------------------------------------
 
@@ -273,7 +277,9 @@ class LibtorrentEngine:
 
     async def _save_half_fetched(self, shop: Workshop) -> None:
         """Have everything written to disk, ask which pieces that makes, and keep the answer."""
-        flushing = dict(found for worker in self._workers.values() if (found := worker.half_fetched()) is not None)
+        flushing = dict(
+            found for worker in self._workers.values() if (found := worker.place.half_fetched()) is not None
+        )
         saving: set[TorrentId] = set()
         for handle in flushing.values():
             handle.flush_cache()

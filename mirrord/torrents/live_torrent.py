@@ -32,11 +32,15 @@ class OutOfRoom(Exception):
     """The disk filled up while a torrent was being added or read; it has to be added again."""
 
 
+class InDoubt(Exception):
+    """Only reading the torrent's files anew tells whether the torrent is bad or libtorrent confused."""
+
+
 class LiveTorrent:
     """A torrent from the moment it is added.  Alerts come in through :meth:`take_in`.
 
-    Every wait raises :class:`EngineError` when the torrent fails, and :class:`OutOfRoom` when it
-    fails for want of room; only :meth:`wait_until_complete` sits that out.
+    Every wait raises :class:`EngineError` when the torrent fails, :class:`InDoubt`, or
+    :class:`OutOfRoom` when it fails for want of room; only :meth:`wait_until_complete` sits that out.
     """
 
     def __init__(self, torrent: TorrentId, info: TorrentInfo) -> None:
@@ -46,7 +50,9 @@ class LiveTorrent:
         self.status = TorrentStatus(Activity.CHECKING, 0, 0, 0, 0, 0)
         self._handle: lt.torrent_handle | None = None
         self._failure = ""
-        self._out_of_room = False
+        self._doubt = ""
+        self.out_of_room = False
+        """A write has failed, so what libtorrent thinks of this torrent's pieces is not to be relied on."""
         self._checks = self._flushes = self._statuses = 0
         self._removed = False
         self._news = trio.Event()
@@ -77,9 +83,11 @@ class LiveTorrent:
                 if self._handle is not None:
                     ask_for_status(self._handle)
             case TorrentFailed(disk_full=True):
-                self._out_of_room = True
+                self.out_of_room = True
+            case TorrentFailed(in_doubt=True, detail=detail):
+                self._doubt = detail
             case TorrentFailed(detail=detail):
-                self._failure = detail
+                self._failure = self._failure or detail  # what fails first names the file
             case TorrentRemoved():
                 self._removed = True
             case _:
@@ -87,9 +95,10 @@ class LiveTorrent:
         self._news.set()
         self._news = trio.Event()
 
-    def forgive(self) -> None:
-        """Forget that there was no room."""
-        self._out_of_room = False
+    @property
+    def is_reliable(self) -> bool:
+        """Whether nothing has failed."""
+        return not (self._failure or self._doubt or self.out_of_room)
 
     async def wait_until_added(self) -> lt.torrent_handle:
         """Wait until the session has the torrent."""
@@ -126,7 +135,7 @@ class LiveTorrent:
 
     async def leave(self, session: Session) -> None:
         """Take the torrent out of the session, and wait until libtorrent has closed its files."""
-        with suppress(EngineError, OutOfRoom):  # whatever else has failed
+        with suppress(EngineError, OutOfRoom, InDoubt):  # whatever else has failed
             await self.wait_until_added()
         if self._handle is None:
             return  # the session refused it
@@ -154,8 +163,11 @@ class LiveTorrent:
         while True:
             if self._failure:
                 raise EngineError(self._failure)
-            if self._out_of_room and not sit_out_full_disk:
-                raise OutOfRoom
-            if has_come():
-                return
+            if not (self.out_of_room and sit_out_full_disk):
+                if self.out_of_room:
+                    raise OutOfRoom
+                if self._doubt:
+                    raise InDoubt(self._doubt)
+                if has_come():
+                    return
             await self._news.wait()

@@ -11,22 +11,15 @@ class ReadAgain:
 
 
 @dataclass(frozen=True, slots=True)
-class GiveUp:
-    """A held shard's files cannot be read; ``detail`` names one."""
-
-    detail: str
-
-
-@dataclass(frozen=True, slots=True)
 class StartOver:
-    """Alerts were lost, so nothing that is waited for need come: enter the session again."""
+    """What libtorrent knows of a torrent is not to be relied on: add it again, and believe the disk alone."""
 
     order: "Order"
 
 
 TorrentOrder = FetchShard | SeedShard | CheckShard
 
-Order = TorrentOrder | RemoveShard | ReadAgain | GiveUp | StartOver
+Order = TorrentOrder | RemoveShard | ReadAgain | StartOver
 
 
 def is_answered_by(order: Order, running: Order) -> bool:
@@ -36,7 +29,7 @@ def is_answered_by(order: Order, running: Order) -> bool:
             return order.torrent_sha256 == running.torrent_sha256
         case RemoveShard(), RemoveShard():
             return order == running
-        case (ReadAgain() | GiveUp(), _):
+        case (ReadAgain() | StartOver(), _):
             return True  # whoever is at work on the shard sees it for himself
         case _:
             return False

@@ -36,8 +36,8 @@ class Workshop:
     reads: trio.CapacityLimiter = field(default_factory=lambda: trio.CapacityLimiter(_READS_AT_ONCE))
     loads: trio.CapacityLimiter = field(default_factory=lambda: trio.CapacityLimiter(_LOADS_AT_ONCE))
     fetching_paused: bool = False
-    room: trio.Event = field(default_factory=trio.Event)
-    """Set, and replaced, whenever fetching is resumed."""
+    full_disk: str = ""
+    """What failed for want of room since fetching was last resumed; empty where nothing did."""
 
     def folder_of(self, key: ShardKey, name: str) -> Path:
         """Return a shard's folder; a name that would lead elsewhere is an :class:`EngineError`."""

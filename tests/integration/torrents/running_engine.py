@@ -82,7 +82,10 @@ class Member:
 
     engine: LibtorrentEngine
     folder: Path
+    torrents: dict[Sha256, bytes]
     events: list[Event] = field(default_factory=list)
+    deaf: bool = False
+    cancel: Callable[[], None] = lambda: None
     _news: trio.Event = field(default_factory=trio.Event)
 
     @property
@@ -100,7 +103,16 @@ class Member:
         where.parent.mkdir(parents=True, exist_ok=True)
         where.symlink_to(shard.source)
 
+    def know(self, shard: MadeShard) -> None:
+        """Store a shard's .torrent."""
+        self.torrents[shard.sha256] = shard.built.torrent
+
+    async def read_torrent(self, sha256: Sha256) -> bytes | None:
+        return self.torrents.get(sha256)
+
     async def emit(self, event: Event) -> None:
+        if self.deaf:
+            await trio.sleep_forever()
         self.events.append(event)
         self._news.set()
         self._news = trio.Event()
@@ -163,8 +175,9 @@ async def member(folder: Path, *shards: MadeShard, **settings: Any) -> AsyncIter
 
     make_folders(folder)
     engine = LibtorrentEngine(loopback_settings(folder, **settings), read_torrent, emit)
-    found = Member(engine, folder)
+    found = Member(engine, folder, torrents)
     async with trio.open_nursery() as nursery:
+        found.cancel = nursery.cancel_scope.cancel
         await nursery.start(engine.run)
         yield found
         with trio.fail_after(8):
@@ -176,8 +189,14 @@ def make_folders(folder: Path) -> None:
 
 
 def loopback_settings(folder: Path, **settings: Any) -> EngineSettings:
-    chosen = {"listen_interfaces": "127.0.0.1:0", "enable_utp": False, "reconnect_seconds": 1, **settings}
-    return EngineSettings(folder / "data", folder / "resume", **chosen)
+    chosen = {
+        "resume_folder": folder / "resume",
+        "listen_interfaces": "127.0.0.1:0",
+        "enable_utp": False,
+        "reconnect_seconds": 1,
+        **settings,
+    }
+    return EngineSettings(folder / "data", **chosen)
 
 
 @asynccontextmanager
