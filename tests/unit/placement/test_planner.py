@@ -260,4 +260,3 @@ def test_any_view_gives_a_plan_within_the_pledge_and_the_operators_will(network:
     assert not set(plan.starts) & set(plan.yields)
     assert [decision.shard for decision in plan.decisions] == list(range(len(view.shards)))
     assert all(explain(decision) for decision in plan.decisions)
-
