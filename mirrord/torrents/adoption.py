@@ -10,7 +10,7 @@ from pathlib import Path
 from mirrord.core.errors import StorageError
 from mirrord.core.records.ids import ShardKey
 from mirrord.torrents.engine import collection_folder
-from mirrord.torrents.torrent_file import TorrentInfo, parse_torrent
+from mirrord.torrents.torrent_file import TorrentInfo, is_plain_name, parse_torrent
 
 
 def place_of(torrent: bytes, folder: Path) -> Path | None:
@@ -30,21 +30,32 @@ def _has_all(info: TorrentInfo, place: Path) -> bool:
     return True
 
 
-def link_shard(data_folder: Path, key: ShardKey, name: str, place: Path) -> bool:
-    """Make the shard's folder lead to ``place``; False where something else is in its way already.
+def may_link(data_folder: Path, key: ShardKey, name: str, place: Path) -> bool:
+    """Return whether :func:`link_shard` would find nothing in its way."""
+    where = _shard_folder(data_folder, key, name)
+    return where.is_symlink() or not where.exists() or where.resolve() == place.resolve()
 
-    A link of ours that leads elsewhere is replaced, a real folder never is.  Raises
-    :class:`StorageError` where the disk refuses.
+
+def link_shard(data_folder: Path, key: ShardKey, name: str, place: Path) -> None:
+    """Make the shard's folder lead to ``place``, unless it is that very folder.
+
+    A link that leads elsewhere is replaced, a real folder never is.  Raises :class:`StorageError`
+    where the disk refuses, or something else is in the way.
     """
-    where = collection_folder(data_folder, key.collection) / name
+    where = _shard_folder(data_folder, key, name)
     place = place.resolve()
     try:
         if where.is_symlink():
             where.unlink()
-        elif where.exists():
-            return where.resolve() == place
+        elif where.exists() and where.resolve() == place:
+            return
         where.parent.mkdir(parents=True, exist_ok=True)
         where.symlink_to(place, target_is_directory=True)
     except OSError as error:
         raise StorageError(f"cannot link {where} to {place}: {error.strerror}", "can the daemon write there?") from None
-    return True
+
+
+def _shard_folder(data_folder: Path, key: ShardKey, name: str) -> Path:
+    if not is_plain_name(name):
+        raise StorageError(f"the shard's name {name[:80]!r} is not the name of a folder", "the curator has to mend it")
+    return collection_folder(data_folder, key.collection) / name

@@ -100,6 +100,12 @@ def settle(folder: Path, files: tuple[TorrentFile, ...]) -> None:
             os.close(descriptor)
 
 
+def drop_link(folder: Path) -> None:
+    """Take away the link in place of a shard's folder, where there is one; what it leads to stays."""
+    if folder.is_symlink() and (failure := _attempt(folder, unlink=True)) is not None:
+        raise EngineError(f"{folder}: {failure.strerror}", "the link has to go by hand")
+
+
 def delete_shard(folder: Path, files: tuple[TorrentFile, ...]) -> None:
     """Delete a shard's own files and the folders that are empty then; a link is removed, never followed.
 

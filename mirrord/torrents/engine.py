@@ -65,7 +65,7 @@ class ShardTransfer:
 
 @dataclass(frozen=True, slots=True)
 class EngineStatistics:
-    """A snapshot, at most two seconds old.  Totals count since the engine started."""
+    """A snapshot, at most a second old.  Totals count since the engine started."""
 
     downloaded_payload_bytes: int = 0
     uploaded_payload_bytes: int = 0

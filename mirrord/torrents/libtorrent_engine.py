@@ -26,6 +26,7 @@ from mirrord.torrents.alerts import (
     TransferCounted,
 )
 from mirrord.torrents.engine import EngineSettings, EngineStatistics
+from mirrord.torrents.memory import trim_heap
 from mirrord.torrents.orders import Order
 from mirrord.torrents.resume import ResumeFolder
 from mirrord.torrents.session import Session
@@ -35,7 +36,7 @@ from mirrord.torrents.workshop import Workshop
 _BUSY_TICK_SECONDS: Final = 0.5
 """Between two looks at the progress of fetches."""
 
-_IDLE_TICK_SECONDS: Final = 2.0
+_IDLE_TICK_SECONDS: Final = 1.0
 """... and where nothing is fetched: an idle node should cost nothing."""
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
@@ -83,7 +84,7 @@ class LibtorrentEngine:
         return self._listening_port
 
     def statistics(self) -> EngineStatistics:
-        """Return a snapshot, at most two seconds old."""
+        """Return a snapshot, at most a second old."""
         return EngineStatistics(
             downloaded_payload_bytes=self._counted.downloaded,
             uploaded_payload_bytes=self._counted.uploaded,
@@ -94,7 +95,7 @@ class LibtorrentEngine:
         )
 
     async def wait_for_statistics(self) -> EngineStatistics:
-        """Return a snapshot that is newer than this call; it comes within two seconds."""
+        """Return a snapshot that is newer than this call; it comes within a second."""
         await self._refreshed.wait()
         return self.statistics()
 
@@ -237,14 +238,19 @@ class LibtorrentEngine:
             self._see_to(worker)
 
     async def _tick(self, session: Session) -> None:
+        was_busy = False
         while True:
             session.ask_for_statistics()
             self._work_came = trio.Event()
             if any(worker.is_busy for worker in self._workers.values()):
+                was_busy = True
                 await trio.sleep(_BUSY_TICK_SECONDS)
-            else:
-                with trio.move_on_after(_IDLE_TICK_SECONDS):
-                    await self._work_came.wait()
+                continue
+            if was_busy:
+                was_busy = False
+                await trio.to_thread.run_sync(trim_heap)
+            with trio.move_on_after(_IDLE_TICK_SECONDS):
+                await self._work_came.wait()
 
     async def _report_progress(self) -> None:
         """Tell how far fetches are, after each tick; while the node is slow to listen, less often."""

@@ -21,7 +21,7 @@ from mirrord.core.errors import EngineError
 from mirrord.core.events import FetchFailed, FetchProgressed, HoldingFailed, HoldingVerified, ShardRemoved
 from mirrord.core.records.ids import ShardKey
 from mirrord.torrents.alerts import Activity, Alert, StatusKnown, TorrentFailed
-from mirrord.torrents.disk import delete_shard
+from mirrord.torrents.disk import delete_shard, drop_link
 from mirrord.torrents.engine import TransferState
 from mirrord.torrents.live_torrent import InDoubt, OutOfRoom
 from mirrord.torrents.orders import Order, ReadAgain, StartOver, TorrentOrder, is_answered_by
@@ -246,6 +246,8 @@ class ShardWorker:
             await trio.to_thread.run_sync(self._shop.resume.discard, self.key)
             if order.delete_files:
                 await trio.to_thread.run_sync(delete_shard, folder, files, abandon_on_cancel=True)
+            elif not order.keep_link:
+                await trio.to_thread.run_sync(drop_link, folder)
         except EngineError as error:
             await self._give_up(error)
         self._may_fetch = False

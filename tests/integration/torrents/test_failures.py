@@ -10,9 +10,10 @@ from running_engine import MadeShard, loopback_settings, make_folders, make_shar
 from mirrord.core.effects import PauseFetching
 from mirrord.core.errors import EngineError
 from mirrord.core.events import FetchFailed, FetchProgressed, HoldingFailed, HoldingVerified
-from mirrord.torrents.alerts import AlertsLost
+from mirrord.torrents.alerts import AlertsLost, TorrentFailed
 from mirrord.torrents.engine import Engine, TransferState
 from mirrord.torrents.libtorrent_engine import LibtorrentEngine
+from mirrord.torrents.torrent_file import load_torrent
 
 
 @pytest.fixture
@@ -160,6 +161,30 @@ def test_a_fetch_survives_the_loss_of_alerts(tmp_path: Path) -> None:
             assert shard.content(fetcher.folder_of(shard)) == shard.content(shard.source)
 
     trio.run(lose_alerts)
+
+
+@pytest.mark.parametrize(("times", "outcome"), [(1, HoldingVerified), (2, FetchFailed)])
+def test_hashes_that_disagree_are_believed_the_second_time(
+    tmp_path: Path, times: int, outcome: type[HoldingVerified] | type[FetchFailed]
+) -> None:
+    """libtorrent says so of good torrents too, when a write has failed: then a look at the disk helps."""
+    shard = make_shard(tmp_path / "source", {"one": 8_000_000})
+    doubt = TorrentFailed(load_torrent(shard.built.torrent).torrent, "the hashes disagree", in_doubt=True)
+
+    async def throw_doubt() -> None:
+        async with (
+            origin(tmp_path / "a", shard) as holder,
+            member(tmp_path / "b", shard, download_rate_limit=4_000_000) as fetcher,
+        ):
+            after = await fetcher.do(shard.fetch(holder))
+            for _ in range(times):
+                await fetcher.wait_for(FetchProgressed, after=after, where=lambda event: event.bytes_done > 500_000)
+                after = len(fetcher.events)
+                fetcher.engine._route(doubt)
+            told = await fetcher.wait_for_any(HoldingVerified, FetchFailed, after=after)
+            assert isinstance(told, outcome)
+
+    trio.run(throw_doubt)
 
 
 def test_a_slow_node_delays_only_what_it_is_told(tmp_path: Path, shard: MadeShard) -> None:

@@ -1,18 +1,18 @@
 """What is on a disk already: found good, found bad, repaired, adopted, or left alone."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import libtorrent as lt
 import pytest
 import trio
-from running_engine import COLLECTION, PIECE, MadeShard, flip_byte, key_of, make_shard, member, origin
+from running_engine import PIECE, MadeShard, flip_byte, key_of, make_shard, member, origin
 
-from mirrord.core.effects import CheckShard, FetchShard
+from mirrord.core.effects import FetchShard
 from mirrord.core.events import Event, FetchFailed, FetchProgressed, HoldingFailed, HoldingVerified
-from mirrord.core.records.ids import CollectionId
-from mirrord.torrents.builder import ShardFile, build_torrent
-from mirrord.torrents.engine import TransferState, collection_folder
+from mirrord.core.records.ids import CollectionId, Sha256
+from mirrord.torrents.engine import TransferState
 
 SIZES = {"one": 400_000, "sub/two": 100_000, "sub/three": 10, "empty": 0}
 
@@ -288,9 +288,7 @@ def test_a_torrent_of_another_name_is_refused(tmp_path: Path, shard: MadeShard) 
 
 
 def test_a_torrent_that_is_not_stored_or_is_rubbish_fails(tmp_path: Path, shard: MadeShard) -> None:
-    rubbish = MadeShard(
-        key_of(1), "shard 1", shard.source, shard.files, shard.built.__class__(b"rubbish", b"", b"", b"r" * 32, 1, 1)
-    )
+    rubbish = replace(shard, key=key_of(1), built=replace(shard.built, torrent=b"rubbish", sha256=Sha256(b"r" * 32)))
 
     async def fetch_them() -> None:
         async with member(tmp_path / "a", rubbish) as fetcher:
@@ -304,26 +302,18 @@ def test_a_torrent_that_is_not_stored_or_is_rubbish_fails(tmp_path: Path, shard:
     trio.run(fetch_them)
 
 
-def test_a_torrent_whose_v1_and_v2_hashes_disagree_fails(tmp_path: Path) -> None:
+def test_a_torrent_whose_v1_and_v2_hashes_disagree_is_never_held(tmp_path: Path) -> None:
     """Its curator cannot be trusted: clients of either version would hold different content."""
     good = make_shard(tmp_path / "source", {"one": 100_000, "two": 50_000})
-    liar = tmp_path / "liar"
-    make_shard(liar, {"one": 100_000, "two": 50_000}, index=7)
-    files = [ShardFile("one", 100_000), ShardFile("two", 50_000)]
-    other = build_torrent(good.name, files, liar, piece_bytes=good.built.piece_bytes)
+    other = make_shard(tmp_path / "liar", {"one": 100_000, "two": 50_000}, index=7)
     mixed = lt.bdecode(good.built.torrent)
-    mixed[b"info"][b"pieces"] = lt.bdecode(other.torrent)[b"info"][b"pieces"]
-    forged = lt.bencode(mixed)
-    shard = MadeShard(
-        key_of(3), good.name, good.source, good.files, good.built.__class__(forged, b"", b"", b"f" * 32, 1, 150_000)
-    )
+    mixed[b"info"][b"pieces"] = lt.bdecode(other.built.torrent)[b"info"][b"pieces"]
+    forged = replace(good, built=replace(good.built, torrent=lt.bencode(mixed)))
 
     async def check() -> None:
-        async with member(tmp_path / "a", shard) as holder:
-            holder.place(shard)
-            await holder.do(CheckShard(shard.key, shard.name, shard.sha256))
-            with trio.fail_after(30):
-                await holder.wait_for_any(FetchFailed, HoldingFailed)
-            assert collection_folder(holder.folder / "data", COLLECTION).exists()
+        async with member(tmp_path / "a", forged) as holder:
+            holder.place(forged)
+            await holder.do(forged.check())
+            assert await holder.wait_for(HoldingFailed) == HoldingFailed(forged.key, 6)
 
     trio.run(check)
