@@ -13,11 +13,10 @@ from mirrord.collections.stdlib import PYTHON_RIGHTS, python_library_catalogue
 from mirrord.core.errors import UsageError
 from mirrord.demo.machines import run_command
 from mirrord.demo.network import TARGET
-from mirrord.torrents.torrent_file import TorrentInfo, parse_torrent
+from mirrord.torrents.torrent_file import parse_torrent
 
 SHARDS: Final = 24
 CATALOGUE_NAME: Final = "catalogue.csv"
-_BLOCK_BYTES: Final = 16_384
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +59,4 @@ def build(root: Path, chosen: Path | None, rights: str) -> DemoCollection:
     folder = read_collection_folder(out)
     torrents = [parse_torrent(path.read_bytes()) for path in folder.torrents]
     files_of = {torrent.name: tuple(file.path for file in torrent.files) for torrent in torrents}
-    return DemoCollection(source, folder, files_of, tuple(_transfer_bytes(torrent) for torrent in torrents))
-
-
-def _transfer_bytes(torrent: TorrentInfo) -> int:
-    """Return what fetching a hybrid torrent takes: each file is padded to whole blocks (BEP 52).
-
-    Small source files grow by a half that way; a collection of songs by nothing worth a mention.
-    """
-    return sum(-(-file.bytes // _BLOCK_BYTES) * _BLOCK_BYTES for file in torrent.files)
+    return DemoCollection(source, folder, files_of, tuple(torrent.wire_bytes for torrent in torrents))
