@@ -6,13 +6,14 @@ from mirrord.core import limits
 from mirrord.core.clock import Instant
 from mirrord.core.effects import Effect, ForgetRecord, ForgetShard, PersistCollection, PersistRecord, StoreBlob
 from mirrord.core.errors import RecordError, RejectReason, UsageError
-from mirrord.core.events import ManifestImported
+from mirrord.core.events import AdoptionRequested, ManifestImported
 from mirrord.core.membership import Membership
 from mirrord.core.records.codec import decode_manifest_body
-from mirrord.core.records.ids import Address, CollectionId, Sha256, ShardKey
+from mirrord.core.records.ids import Address, CollectionId, Sha256
 from mirrord.core.records.kinds import Kind, Manifest, ManifestBody, ManifestHead
 from mirrord.core.records.recordset import RecordKey, open_record
 from mirrord.core.state import NodeState
+from mirrord.core.statistics import ShardRole
 from mirrord.core.stored import Stored
 
 
@@ -108,19 +109,24 @@ def leave(state: NodeState, collection: CollectionId, delete_files: bool, now: I
     state.changed()
 
 
-def adopt(state: NodeState, key: ShardKey, now: Instant, out: list[Effect]) -> None:
+def adopt(state: NodeState, event: AdoptionRequested, now: Instant, out: list[Effect]) -> None:
     """Begin to check files that the operator says are there.
 
-    Nothing happens where the pledge has no room, or where the shard could not stay: a withdrawn one
-    would be deleted, one of a collection that is being left would never count.
+    Nothing happens where the shard has files here already, where the pledge has no room, or where
+    it could not stay: a withdrawn one would be deleted, one of a collection that is being left would
+    never count.
     """
+    key = event.shard
     membership = state.memberships.get(key.collection)
     shard = membership.shard(key.index) if membership is not None and not membership.parting else None
-    if shard is None or state.custody.get(key) is not None or shard.bytes > state.room_in_pledge:
+    own = state.custody.get(key)
+    if shard is None or (own is not None and own.role is not ShardRole.CLAIMED):
+        return
+    if shard.bytes > state.room_in_pledge + (own.shard.bytes if own is not None else 0):
         return
     if not (shard.withdrawn and state.settings.obey_withdrawals):
-        state.custody.adopt(key, shard, now, out)
-        state.changed(urgent=False)
+        state.custody.adopt(key, shard, event.place, now, out)
+        state.changed(urgent=own is not None)
 
 
 def want_body(state: NodeState, head: ManifestHead) -> None:

@@ -25,6 +25,7 @@ from mirrord.core.effects import (
     Effect,
     FetchShard,
     ForgetShard,
+    LinkShard,
     PersistShard,
     RemoveShard,
     SeedShard,
@@ -131,10 +132,12 @@ class Custody:
         self._waiting[key] = own
         out.append(PersistShard(key, ShardState.FETCHING, 0))
 
-    def adopt(self, key: ShardKey, shard: Shard, now: Instant, out: list[Effect]) -> None:
-        """Begin to check a shard whose files the operator says are there."""
+    def adopt(self, key: ShardKey, shard: Shard, place: str, now: Instant, out: list[Effect]) -> None:
+        """Begin to check a shard whose files the operator says are there; takes the place of a claim."""
         self._shards[key] = self._waiting[key] = OwnShard(key, shard, ShardRole.CHECKING, now)
         out.append(PersistShard(key, ShardState.CHECKING, 0))
+        if place:
+            out.append(LinkShard(key, shard.name, place))
 
     # --- news from the engine -------------------------------------------------------------------
 
@@ -177,7 +180,7 @@ class Custody:
 
     # --- out ------------------------------------------------------------------------------------
 
-    def release(self, key: ShardKey, delete_files: bool, out: list[Effect]) -> None:
+    def release(self, key: ShardKey, delete_files: bool, out: list[Effect], keep_link: bool = False) -> None:
         """Give a shard up, whatever it is to us; its bytes are free when the engine has let go."""
         own = self._shards.get(key)
         if own is None or own.role is ShardRole.RELEASING:
@@ -190,7 +193,7 @@ class Custody:
         own.role = ShardRole.RELEASING
         self._waiting.pop(key, None)
         self._reading.discard(key)
-        out.append(RemoveShard(key, own.shard.name, delete_files))
+        out.append(RemoveShard(key, own.shard.name, delete_files, keep_link))
 
     def removed(self, key: ShardKey, out: list[Effect]) -> None:
         """The engine let go."""

@@ -150,6 +150,15 @@ class SeedShard:
 
 
 @dataclass(frozen=True, slots=True)
+class LinkShard:
+    """Make the shard's folder lead to ``place``, before the engine hears of the shard; FetchFailed where one cannot."""
+
+    shard: ShardKey
+    name: str
+    place: str
+
+
+@dataclass(frozen=True, slots=True)
 class CheckShard:
     """Read a shard that is on disk, fetch nothing; HoldingVerified or HoldingFailed."""
 
@@ -168,11 +177,16 @@ class AddSwarmMembers:
 
 @dataclass(frozen=True, slots=True)
 class RemoveShard:
-    """Let go of a shard; answer with ShardRemoved."""
+    """Let go of a shard; answer with ShardRemoved.
+
+    A link in place of its folder goes in any case, unless ``keep_link``: the next fetch must not
+    write where it leads.
+    """
 
     shard: ShardKey
     name: str
     delete_files: bool
+    keep_link: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,4 +214,4 @@ EngineEffect = FetchShard | SeedShard | CheckShard | AddSwarmMembers | RemoveSha
 
 NetworkEffect = Dial | SendMessage | CloseSession | ReadBlob
 
-Effect = PersistEffect | StoreBlob | EngineEffect | NetworkEffect
+Effect = PersistEffect | StoreBlob | LinkShard | EngineEffect | NetworkEffect

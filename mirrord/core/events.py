@@ -137,9 +137,13 @@ class ShardRemoved:
 
 @dataclass(frozen=True, slots=True)
 class AdoptionRequested:
-    """The operator says that this shard's files are on disk already (its folder is in place)."""
+    """The operator says that this shard's files are on disk already.
+
+    ``place`` is the folder that has them, empty where that is the shard's own folder.
+    """
 
     shard: ShardKey
+    place: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ from mirrord.core.errors import RecordError
 from mirrord.core.gossip.gossip import Gossip, News
 from mirrord.core.planning import fail, plan_all
 from mirrord.core.records.codec import encode_announcement
-from mirrord.core.records.ids import CollectionId, Sha256
+from mirrord.core.records.ids import CollectionId, Sha256, ShardKey
 from mirrord.core.records.kinds import Kind, ManifestBody, ManifestHead, Shard
 from mirrord.core.records.signing import SigningKey, sign
 from mirrord.core.reporting import report
@@ -125,8 +125,8 @@ class Node:
                 leave(state, event.collection, event.delete_files, now, out)
             case ev.ManifestImported():
                 import_manifest(state, event, now, out)
-            case ev.AdoptionRequested(key):
-                adopt(state, key, now, out)
+            case ev.AdoptionRequested():
+                adopt(state, event, now, out)
             case _:
                 assert_never(event)
 
@@ -299,6 +299,11 @@ class Node:
         """Return the shards of a joined collection, none before its manifest is here."""
         membership = self.state.memberships.get(collection)
         return membership.manifest.body.shards if membership is not None and membership.manifest is not None else ()
+
+    def role_of(self, key: ShardKey) -> ShardRole:
+        """Return what a shard is to this node."""
+        own = self.state.custody.get(key)
+        return own.role if own is not None else ShardRole.NONE
 
     def statistics(self, now: Instant) -> Statistics:
         """Return everything there is to know, as one immutable snapshot."""

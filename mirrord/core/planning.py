@@ -109,5 +109,6 @@ def fail(state: NodeState, own: OwnShard, now: Instant, out: list[Effect]) -> No
     membership = state.memberships.get(own.key.collection)
     if membership is not None:
         membership.ban(own.key.index, state.settings.timing, now)
-    state.custody.release(own.key, own.role is ShardRole.FETCHING, out)
+    # What was held lies behind its link still, for example on a disk that is not mounted now.
+    state.custody.release(own.key, own.role is ShardRole.FETCHING, out, keep_link=own.role is ShardRole.HELD)
     state.changed()

@@ -9,13 +9,14 @@ import trio
 from mirrord.collections.reading import CollectionFolder, read_collection_folder
 from mirrord.core import events as ev
 from mirrord.core.errors import RecordError, StorageError, UsageError
+from mirrord.core.node import Node
 from mirrord.core.records.ids import CollectionId, Sha256, ShardIndex, ShardKey, to_short_text
 from mirrord.core.records.invitation import parse_invitation
 from mirrord.core.records.kinds import Shard
-from mirrord.core.statistics import Statistics, Transfer
+from mirrord.core.statistics import ShardRole, Statistics, Transfer
 from mirrord.daemon.loop import NodeLoop
 from mirrord.store.blobs import Blobs
-from mirrord.torrents.adoption import link_shard, place_of
+from mirrord.torrents.adoption import may_link, place_of
 from mirrord.torrents.engine import Engine
 
 
@@ -28,14 +29,14 @@ class DaemonApi:
         engine: Engine,
         blobs: Blobs,
         data_folder: Path,
-        shards_of: Callable[[CollectionId], tuple[Shard, ...]],
+        node: Node,
         request_stop: Callable[[], None],
     ) -> None:
         self._loop = loop
         self._engine = engine
         self._blobs = blobs
         self._data_folder = data_folder
-        self._shards_of = shards_of
+        self._node = node
         self._request_stop = request_stop
 
     def statistics(self) -> Statistics:
@@ -93,25 +94,23 @@ class DaemonApi:
         """Take the shards that lie in ``folder`` in place; each is read whole before it counts."""
         if not await trio.Path(folder).is_dir():
             raise UsageError(f"{folder} is not a folder", "give the folder that holds the files or the shards")
-        shards = self._shards_of(collection)
+        shards = self._node.shards_of(collection)
         if not shards:
             hint = "wait until `mirrord collection list` shows its version"
             raise UsageError(f"the manifest of {to_short_text(collection)} is not here yet", hint)
         found: list[ShardIndex] = []
         for shard in shards:
-            torrent = await self._blobs.read_blob(shard.torrent_sha256) if not shard.withdrawn else None
-            if torrent is not None and await self._adopt_one(ShardKey(collection, shard.index), shard, torrent, folder):
+            if not shard.withdrawn and await self._adopt_one(ShardKey(collection, shard.index), shard, folder):
                 found.append(shard.index)
         return tuple(found)
 
-    async def _adopt_one(self, key: ShardKey, shard: Shard, torrent: bytes, folder: Path) -> bool:
-        place = await trio.to_thread.run_sync(place_of, torrent, folder)
-        if place is None:
+    async def _adopt_one(self, key: ShardKey, shard: Shard, folder: Path) -> bool:
+        torrent = await self._blobs.read_blob(shard.torrent_sha256)
+        place = await trio.to_thread.run_sync(place_of, torrent, shard.name, folder)
+        if place is None or not await trio.to_thread.run_sync(may_link, self._data_folder, key, shard.name, place):
             return False
-        if not await trio.to_thread.run_sync(link_shard, self._data_folder, key, shard.name, place):
-            return False
-        await self._loop.tell(ev.AdoptionRequested(key))
-        return True
+        await self._loop.tell(ev.AdoptionRequested(key, str(place)))
+        return self._node.role_of(key) is ShardRole.CHECKING  # or the pledge has no room, or it is here already
 
     async def set_pledge(self, pledge_bytes: int) -> None:
         """Give more bytes, or fewer."""

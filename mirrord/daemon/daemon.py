@@ -92,8 +92,8 @@ class _Daemon:
         loop = NodeLoop(node, store, self._supervisor.alive)
         network = Network(NetworkSettings(config.listen), self._seed, loop.emit)
         engine = LibtorrentEngine(_engine_settings(config), partial(_read_torrent, store, loop), loop.emit)
-        loop.connect(network, engine)
-        api = DaemonApi(loop, engine, store.blobs, config.data_folder, node.shards_of, self._request_stop)
+        loop.connect(network, engine, config.data_folder)
+        api = DaemonApi(loop, engine, store.blobs, config.data_folder, node, self._request_stop)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._heed_signals, loop)
             with self._starting:

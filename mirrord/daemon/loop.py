@@ -9,6 +9,8 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from typing import Final
 
 import structlog
@@ -24,6 +26,7 @@ from mirrord.core.statistics import Statistics
 from mirrord.daemon.narration import narrate_effect, narrate_event
 from mirrord.net.network import Network
 from mirrord.store.store import Store
+from mirrord.torrents.adoption import link_shard
 from mirrord.torrents.engine import Engine
 
 _BATCH_MAX_EVENTS: Final = 64
@@ -59,12 +62,13 @@ class NodeLoop:
         self._send, self._receive = trio.open_memory_channel[_Item](limits.EVENT_QUEUE_MAX)
         self._network: Network | None = None
         self._engine: Engine | None = None
+        self._data_folder: Path | None = None
         self._deferred: list[ef.Effect] = []
         self.stopped = trio.Event()
 
-    def connect(self, network: Network, engine: Engine) -> None:
-        """Give the loop the shells that carry out its effects."""
-        self._network, self._engine = network, engine
+    def connect(self, network: Network, engine: Engine, data_folder: Path) -> None:
+        """Give the loop what carries out its effects."""
+        self._network, self._engine, self._data_folder = network, engine, data_folder
 
     async def emit(self, event: ev.Event) -> None:
         """Put an event on the queue; waits while it is full, which slows down whoever emits."""
@@ -140,6 +144,7 @@ class NodeLoop:
         lasting = [effect for effect in effects if isinstance(effect, ef.PersistEffect)]
         blobs = [effect for effect in effects if isinstance(effect, ef.StoreBlob)]
         await self._insist(lambda: self._persist(lasting, blobs))
+        failures: list[ev.Event] = []
         for effect in effects:
             narrate_effect(effect)
             match effect:
@@ -148,6 +153,8 @@ class NodeLoop:
                     self._network.carry_out(effect)
                 case ef.ReadBlob():
                     await self._serve(effect)
+                case ef.LinkShard():
+                    failures += await self._link(effect)
                 case ef.FetchShard() | ef.SeedShard() | ef.CheckShard() | ef.AddSwarmMembers() | ef.RemoveShard():
                     assert self._engine is not None
                     await self._engine.carry_out(effect)
@@ -156,6 +163,9 @@ class NodeLoop:
                     await self._engine.carry_out(effect)
                 case _:
                     pass  # persisted above
+        for failure in failures:  # behind the effects that build on what has failed
+            narrate_event(failure)
+            await self._carry_out(self._node.handle(failure, read_clocks()))
 
     async def _persist(self, lasting: Sequence[ef.PersistEffect], blobs: Sequence[ef.StoreBlob]) -> None:
         for blob in blobs:
@@ -184,6 +194,15 @@ class NodeLoop:
                 await self._engine.carry_out(effect)
             else:
                 self._deferred.append(effect)
+
+    async def _link(self, effect: ef.LinkShard) -> list[ev.Event]:
+        assert self._data_folder is not None
+        link = partial(link_shard, self._data_folder, effect.shard, effect.name, Path(effect.place))
+        try:
+            await trio.to_thread.run_sync(link)
+        except StorageError as error:
+            return [ev.FetchFailed(effect.shard, error.message)]
+        return []
 
     async def _serve(self, effect: ef.ReadBlob) -> None:
         data = await self._store.blobs.read_chunk(effect.sha256, effect.offset, limits.BLOB_CHUNK_BYTES)

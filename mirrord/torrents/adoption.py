@@ -10,13 +10,19 @@ from pathlib import Path
 from mirrord.core.errors import StorageError
 from mirrord.core.records.ids import ShardKey
 from mirrord.torrents.engine import collection_folder
-from mirrord.torrents.torrent_file import TorrentInfo, is_plain_name, parse_torrent
+from mirrord.torrents.torrent_file import TorrentInfo, parse_torrent
 
 
-def place_of(torrent: bytes, folder: Path) -> Path | None:
-    """Return the folder that has all of a shard's files, with their sizes: ``folder/<name>`` or ``folder``."""
+def place_of(torrent: bytes | None, name: str, folder: Path) -> Path | None:
+    """Return the folder that has all of a shard's files, with their sizes: ``folder/<name>`` or ``folder``.
+
+    Without its .torrent, which a node fetches only for shards that it takes up, the name has to do.
+    """
+    named = folder / name
+    if torrent is None:
+        return named if named.is_dir() else None
     info = parse_torrent(torrent)
-    return next((place for place in (folder / info.name, folder) if _has_all(info, place)), None)
+    return next((place for place in (named, folder) if _has_all(info, place)), None)
 
 
 def _has_all(info: TorrentInfo, place: Path) -> bool:
@@ -56,6 +62,4 @@ def link_shard(data_folder: Path, key: ShardKey, name: str, place: Path) -> None
 
 
 def _shard_folder(data_folder: Path, key: ShardKey, name: str) -> Path:
-    if not is_plain_name(name):
-        raise StorageError(f"the shard's name {name[:80]!r} is not the name of a folder", "the curator has to mend it")
     return collection_folder(data_folder, key.collection) / name
