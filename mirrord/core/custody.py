@@ -7,7 +7,8 @@
         '-------------------'<-----------------'                    v
         '<--- not whole --- CHECKING --verified--> HELD         FETCHING (this shard again)
                                ^
-                               adopt, or an adoption that a restart cut off
+                               adopt; or HELD, and cannot be read: checked again until it can, or is
+                               found to lack pieces, and is a fetch again
     any --removed by operator, curator or yield--> RELEASING --engine let go--> (nothing)
 
 A claim lives in memory only: a restart forgets it, and nobody waits for it longer than its lease.
@@ -52,7 +53,7 @@ class OwnShard:
     ``lease_until`` is unix seconds, ``restored`` marks a fetch that an earlier run began.  ``ordered``
     says that the engine was asked for it in this run; ``told`` are the swarm members that it knows.
     ``progressed_at`` is when the fetch last gained a percent; ``verifying`` that a holding is being
-    read again for the operator.
+    read again for the operator.  ``read_at`` is the monotonic second before which it is left alone.
     """
 
     key: ShardKey
@@ -63,6 +64,7 @@ class OwnShard:
     percent: int = 0
     progressed_at: float = 0.0
     verified_at: int = 0
+    read_at: float = 0.0
     restored: bool = False
     ordered: bool = False
     verifying: bool = False
@@ -180,7 +182,33 @@ class Custody:
 
     # --- out ------------------------------------------------------------------------------------
 
-    def release(self, key: ShardKey, delete_files: bool, out: list[Effect], keep_link: bool = False) -> None:
+    def doubt(self, key: ShardKey, read_at: float, out: list[Effect]) -> None:
+        """A shard that was whole once cannot be read now: look again at the monotonic second ``read_at``.
+
+        Its disk may be unplugged and come back with every byte, so nothing of it is given up.
+        """
+        own = self._shards.get(key)
+        if own is None or own.role is ShardRole.RELEASING:
+            return
+        own.role, own.read_at = ShardRole.CHECKING, read_at
+        self._begin_again(own)
+        out.append(PersistShard(key, ShardState.CHECKING, own.verified_at))
+
+    def repair(self, key: ShardKey, lease_until: int, now: Instant, out: list[Effect]) -> None:
+        """What was whole once has been looked at again, and pieces are missing: fetch them."""
+        own = self._shards[key]
+        own.role, own.since, own.lease_until = ShardRole.FETCHING, now, lease_until
+        own.progressed_at, own.read_at = now.monotonic_seconds, 0.0
+        self._begin_again(own)
+        out.append(PersistShard(key, ShardState.FETCHING, own.verified_at))
+
+    def _begin_again(self, own: OwnShard) -> None:
+        """Hand a shard to the engine once more."""
+        own.ordered, own.verifying, own.told = False, False, frozenset()
+        self._waiting[own.key] = own
+        self._reading.discard(own.key)
+
+    def release(self, key: ShardKey, delete_files: bool, out: list[Effect]) -> None:
         """Give a shard up, whatever it is to us; its bytes are free when the engine has let go."""
         own = self._shards.get(key)
         if own is None or own.role is ShardRole.RELEASING:
@@ -193,7 +221,7 @@ class Custody:
         own.role = ShardRole.RELEASING
         self._waiting.pop(key, None)
         self._reading.discard(key)
-        out.append(RemoveShard(key, own.shard.name, delete_files, keep_link))
+        out.append(RemoveShard(key, own.shard.name, delete_files))
 
     def removed(self, key: ShardKey, out: list[Effect]) -> None:
         """The engine let go."""
@@ -204,17 +232,15 @@ class Custody:
 
     # --- orders ---------------------------------------------------------------------------------
 
-    def waiting(self) -> list[OwnShard]:
-        """Return what the engine has not been asked for yet: a .torrent, or a turn to be read, is missing."""
-        return list(self._waiting.values())
+    def waiting(self, now: Instant) -> list[OwnShard]:
+        """Return what the engine should be asked for: a .torrent, or a turn to be read, was missing."""
+        return [own for own in self._waiting.values() if own.read_at <= now.monotonic_seconds]
 
     def lost_torrent(self, sha256: Sha256) -> None:
         """A .torrent is not here after all: hand its shard to the engine again once it is."""
-        for key, own in self._shards.items():
+        for own in self._shards.values():
             if own.shard.torrent_sha256 == sha256 and own.ordered and own.role is not ShardRole.RELEASING:
-                own.ordered = False
-                self._waiting[key] = own
-                self._reading.discard(key)
+                self._begin_again(own)
 
     def order(self, own: OwnShard, members: frozenset[Address], out: list[Effect]) -> None:
         """Hand a shard whose .torrent is here to the engine, once a run."""

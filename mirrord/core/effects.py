@@ -179,14 +179,12 @@ class AddSwarmMembers:
 class RemoveShard:
     """Let go of a shard; answer with ShardRemoved.
 
-    A link in place of its folder goes in any case, unless ``keep_link``: the next fetch must not
-    write where it leads.
+    A link in place of its folder goes in any case: the next fetch must not write where it leads.
     """
 
     shard: ShardKey
     name: str
     delete_files: bool
-    keep_link: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,9 @@ from mirrord.core.statistics import ShardRole, Statistics
 from mirrord.core.stored import Stored
 from mirrord.core.wire.messages import BlobChunk, BlobMissing
 
+_READ_AGAIN_TICKS = 2
+"""A holding that cannot be read is looked at again after so many ticks: ten minutes, with WAN's."""
+
 _TELL_AGAIN_TICKS = 10
 """Swarm members are told again this often, in case one came back on its old address."""
 
@@ -153,9 +156,7 @@ class Node:
             case ev.HoldingFailed():
                 self._holding_failed(event, now, out)
             case ev.FetchFailed():
-                own = custody.get(event.shard)
-                if own is not None:
-                    fail(state, own, now, out)
+                self._failed(event, now, out)
             case ev.ShardRemoved():
                 custody.removed(event.shard, out)
                 state.changed()
@@ -190,13 +191,25 @@ class Node:
         own = custody.get(event.shard)
         if own is None:
             return
-        if own.role is ShardRole.CHECKING:
+        if own.role is ShardRole.CHECKING and own.verified_at:
+            custody.repair(event.shard, state.lease_until(own.shard, now), now, out)
+            state.changed()
+        elif own.role is ShardRole.CHECKING:
             custody.release(event.shard, False, out)
             state.changed(urgent=False)
         elif custody.spoiled(event.shard, state.lease_until(own.shard, now), now, out):
             state.counts["holdings_failed"] += 1
             custody.tell(own, state.members_of(own.key), True, out)
             state.changed()
+
+    def _failed(self, event: ev.FetchFailed, now: Instant, out: list[Effect]) -> None:
+        own = self.state.custody.get(event.shard)
+        if own is not None and own.verified_at:
+            read_at = now.monotonic_seconds + _READ_AGAIN_TICKS * self._timing.tick_seconds
+            self.state.custody.doubt(event.shard, read_at, out)
+            self.state.changed()
+        elif own is not None:
+            fail(self.state, own, now, out)
 
     def _disk_measured(self, free_bytes: int, now: Instant, out: list[Effect]) -> None:
         state = self.state
@@ -252,14 +265,14 @@ class Node:
         """Hand shards to the engine as their .torrents arrive."""
         state = self.state
         wanted = False
-        for own in state.custody.waiting():
+        for own in state.custody.waiting(now):
             shard = own.shard
             if shard.torrent_sha256 not in state.blobs_held:
                 state.gossip.blobs.want(shard.torrent_sha256, shard.torrent_bytes)
                 wanted = True
         if wanted:
             state.gossip.ask_for_blobs(now, out)
-        for own in state.custody.waiting():
+        for own in state.custody.waiting(now):
             if own.shard.torrent_sha256 in state.blobs_held:
                 fetches = own.role is ShardRole.FETCHING
                 state.custody.order(own, state.members_of(own.key) if fetches else frozenset(), out)

@@ -103,12 +103,11 @@ def fail(state: NodeState, own: OwnShard, now: Instant, out: list[Effect]) -> No
 
     A shard that was whole once is kept, bad pieces and all: it may be the last copy there is.
     """
-    if own.verified_at and own.role is ShardRole.FETCHING:
+    if own.verified_at:
         return
     state.counts["fetches_failed"] += 1
     membership = state.memberships.get(own.key.collection)
     if membership is not None:
         membership.ban(own.key.index, state.settings.timing, now)
-    # What was held lies behind its link still, for example on a disk that is not mounted now.
-    state.custody.release(own.key, own.role is ShardRole.FETCHING, out, keep_link=own.role is ShardRole.HELD)
+    state.custody.release(own.key, own.role is ShardRole.FETCHING, out)
     state.changed()

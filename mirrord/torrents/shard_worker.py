@@ -246,7 +246,7 @@ class ShardWorker:
             await trio.to_thread.run_sync(self._shop.resume.discard, self.key)
             if order.delete_files:
                 await trio.to_thread.run_sync(delete_shard, folder, files, abandon_on_cancel=True)
-            elif not order.keep_link:
+            else:
                 await trio.to_thread.run_sync(drop_link, folder)
         except EngineError as error:
             await self._give_up(error)
