@@ -23,6 +23,7 @@ class Folder:
     parts: dict[ShardKey, int] = field(default_factory=dict)
     full: bool = False
     parts_written: int = 0
+    parts_deleted: int = 0
 
     def is_whole(self, key: ShardKey) -> bool:
         return self.parts.get(key) == STEPS
@@ -122,5 +123,5 @@ class VirtualEngine:
         if self._orders[key] != order:
             return
         if delete_files:
-            self._folder.parts.pop(key, None)
+            self._folder.parts_deleted += self._folder.parts.pop(key, 0)
         self._emit(ev.ShardRemoved(key))

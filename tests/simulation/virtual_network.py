@@ -234,16 +234,17 @@ class VirtualNetwork:
         while self.seconds < end:
             if until is not None and until():
                 return True
-            sleeper = min((m for m in self.machines if m.alive), key=lambda m: m.wake_at)
+            sleeper = min((m for m in self.machines if m.alive), key=lambda m: m.wake_at, default=None)
+            wake_at = sleeper.wake_at if sleeper is not None else float("inf")
             next_at = self._queue[0][0] if self._queue else float("inf")
-            if min(sleeper.wake_at, next_at) >= end:
+            if min(wake_at, next_at) >= end:
                 break
-            if next_at <= sleeper.wake_at:
+            if sleeper is None or next_at <= wake_at:
                 at, _, action = heapq.heappop(self._queue)
                 self.seconds = max(self.seconds, at)
                 action()
             else:
-                self.seconds = max(self.seconds, sleeper.wake_at)
+                self.seconds = max(self.seconds, wake_at)
                 self.tell(sleeper, ev.TimePassed(self.random.random()))
         self.seconds = max(self.seconds, end)
         return until is not None and until()
