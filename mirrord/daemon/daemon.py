@@ -80,6 +80,7 @@ class _Daemon:
         self._supervisor = supervisor
         self._store = store
         self._stop = trio.Event()
+        self._reload = trio.Event()
         self._starting = trio.CancelScope()
         self._started = False
         self._seed = seed
@@ -95,7 +96,8 @@ class _Daemon:
         loop.connect(network, engine, config.data_folder)
         api = DaemonApi(loop, engine, store.blobs, config.data_folder, node, self._request_stop)
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._heed_signals, loop)
+            nursery.start_soon(self._heed_signals)
+            nursery.start_soon(self._reload_when_told, loop)
             with self._starting:
                 await nursery.start(engine.run)
                 await nursery.start(network.run)
@@ -163,33 +165,36 @@ class _Daemon:
             await trio.sleep(seconds)
             await loop.emit(ev.TimePassed(0.5))
 
-    async def _heed_signals(self, loop: NodeLoop) -> None:
+    async def _heed_signals(self) -> None:
+        """Take signals as they come; nothing here may wait, or a stop would wait behind it."""
         with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as signals:
             async for number in signals:
                 if number == signal.SIGHUP:
-                    await self._reload(loop)
+                    self._reload.set()
                 elif self._stop.is_set():
                     _log.warning("told twice to stop: going at once")
                     os._exit(1)
                 else:
                     self._request_stop()
 
-    async def _reload(self, loop: NodeLoop) -> None:
+    async def _reload_when_told(self, loop: NodeLoop) -> None:
         """Take the pledge from the file again; everything else needs a restart, and says so."""
-        try:
-            fresh = self._load()
-        except ConfigError as error:
-            _log.error("configuration not reloaded", detail=error.message, hint=error.hint)
-            return
-        await loop.tell(ev.PledgeChanged(fresh.pledge_bytes))
-        _log.info("configuration reloaded", pledge_bytes=fresh.pledge_bytes)
+        while True:
+            await self._reload.wait()
+            self._reload = trio.Event()
+            try:
+                fresh = self._load()
+            except ConfigError as error:
+                _log.error("configuration not reloaded", detail=error.message, hint=error.hint)
+                continue
+            await loop.tell(ev.PledgeChanged(fresh.pledge_bytes))
+            _log.info("configuration reloaded", pledge_bytes=fresh.pledge_bytes)
 
     async def _stop_in_time(self, loop: NodeLoop, engine: LibtorrentEngine) -> None:
         _log.info("stopping")
         self._supervisor.stopping("saying goodbye, saving what is half fetched")
         with trio.move_on_after(_STOP_SECONDS) as scope:
-            await loop.emit(ev.StopRequested())
-            await loop.stopped.wait()
+            await loop.stop()
             await engine.stop()
         if scope.cancelled_caught:
             _log.warning("the stop took too long; half-fetched shards will be read again at the next start")

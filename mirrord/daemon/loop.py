@@ -64,6 +64,7 @@ class NodeLoop:
         self._engine: Engine | None = None
         self._data_folder: Path | None = None
         self._deferred: list[ef.Effect] = []
+        self._stop_wished = trio.Event()
         self.stopped = trio.Event()
 
     def connect(self, network: Network, engine: Engine, data_folder: Path) -> None:
@@ -85,6 +86,15 @@ class NodeLoop:
         await item.done.wait()
         if item.failure is not None:
             raise item.failure
+
+    async def stop(self) -> None:
+        """Have the node say its goodbyes, and return when the loop has ended.
+
+        A memory that cannot be written does not hold this up: what it should have kept is not done.
+        """
+        self._stop_wished.set()
+        await self.emit(ev.StopRequested())
+        await self.stopped.wait()
 
     def statistics(self) -> Statistics:
         """Return a snapshot of now."""
@@ -143,7 +153,8 @@ class NodeLoop:
     async def _carry_out(self, effects: Sequence[ef.Effect]) -> None:
         lasting = [effect for effect in effects if isinstance(effect, ef.PersistEffect)]
         blobs = [effect for effect in effects if isinstance(effect, ef.StoreBlob)]
-        await self._insist(lambda: self._persist(lasting, blobs))
+        if not await self._insist(lambda: self._persist(lasting, blobs)):
+            return
         failures: list[ev.Event] = []
         for effect in effects:
             narrate_effect(effect)
@@ -172,20 +183,24 @@ class NodeLoop:
             await self._store.blobs.write_blob(blob.sha256, blob.data)
         await self._store.persist(lasting)
 
-    async def _insist(self, write: Callable[[], Awaitable[None]]) -> None:
+    async def _insist(self, write: Callable[[], Awaitable[None]]) -> bool:
         """Write, however long the disk stays full: nothing is promised before it is kept.
 
-        Meanwhile the engine fetches nothing and goes on seeding.
+        Meanwhile the engine fetches nothing and goes on seeding.  False where the daemon is to stop
+        and nothing was kept.
         """
         while True:
             try:
                 await write()
-                return
+                return True
             except StorageError as error:
                 _log.error("cannot write the node's memory; trying again", detail=error.message, hint=error.hint)
                 await self._pause(error.message)
+            if self._stop_wished.is_set():
+                return False
             self._alive()
-            await trio.sleep(_RETRY_SECONDS)
+            with trio.move_on_after(_RETRY_SECONDS):
+                await self._stop_wished.wait()
 
     async def _pause(self, detail: str) -> None:
         """Stop fetching now; whatever else the node makes of a full disk waits until it can be kept."""

@@ -31,6 +31,9 @@ WAIT_SECONDS: Final = 60.0
 STOP_SECONDS: Final = 10.0
 """What a clean stop is promised to take at most."""
 
+_COUNTERS_LAG_SECONDS: Final = 2.2
+"""An idle engine counts every two seconds."""
+
 _POLL_SECONDS: Final = 0.02
 _PORTS: Final = range(15_000, 32_000)
 """Below those that outgoing connections take, so that nobody grabs one between two lives of a node."""
@@ -136,6 +139,10 @@ class RunningNode:
         self.wait_until(self.answers, "it answers")
         return self
 
+    def run_to_the_end(self) -> Ended:
+        """Run ``mirrord run`` where it should refuse to, and return how it ended."""
+        return mirrord("run", str(self.folder))
+
     @property
     def alive(self) -> bool:
         return self.process is not None and self.process.poll() is None
@@ -213,6 +220,12 @@ class RunningNode:
     def downloaded_bytes(self) -> int:
         """Return the payload that this process fetched; up to two seconds old."""
         return self.status().transfer.downloaded_bytes
+
+    def settled_upload_bytes(self) -> int:
+        """Return the payload that this process sent, once its counters have caught up with what it did."""
+        began = self.status().at
+        self.wait_until(lambda: self.status().at > began + _COUNTERS_LAG_SECONDS, "newer counters")
+        return self.status().transfer.uploaded_bytes
 
     def metrics(self) -> Mapping[str, float]:
         """Return every sample of /metrics, by name and labels as they stand there."""
