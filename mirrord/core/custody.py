@@ -221,7 +221,7 @@ class Custody:
         own.role = ShardRole.RELEASING
         self._waiting.pop(key, None)
         self._reading.discard(key)
-        out.append(RemoveShard(key, own.shard.name, delete_files))
+        out.append(RemoveShard(key, own.shard.name, own.shard.torrent_sha256, delete_files))
 
     def removed(self, key: ShardKey, out: list[Effect]) -> None:
         """The engine let go."""

@@ -177,13 +177,14 @@ class AddSwarmMembers:
 
 @dataclass(frozen=True, slots=True)
 class RemoveShard:
-    """Let go of a shard; answer with ShardRemoved.
+    """Let go of a shard, whether it was asked for in this run or not; answer with ShardRemoved.
 
     A link in place of its folder goes in any case: the next fetch must not write where it leads.
     """
 
     shard: ShardKey
     name: str
+    torrent_sha256: Sha256
     delete_files: bool
 
 

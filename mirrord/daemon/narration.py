@@ -50,7 +50,7 @@ def narrate_effect(effect: ef.Effect) -> None:
     match effect:
         case ef.FetchShard(shard, name, _, members):
             _log.info("fetching", name=name, members=len(members), **_fields(shard))
-        case ef.RemoveShard(shard, name, delete_files):
+        case ef.RemoveShard(shard, name, _, delete_files):
             _log.info("letting go", name=name, delete_files=delete_files, **_fields(shard))
         case ef.CloseSession(session, code, reason):
             level = _log.debug if code in _QUIET_CODES else _log.info

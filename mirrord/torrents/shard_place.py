@@ -10,6 +10,7 @@ from typing import Final
 import libtorrent as lt
 import trio
 
+from mirrord.core.effects import RemoveShard
 from mirrord.core.events import FetchProgressed
 from mirrord.core.records.ids import Address, ShardKey
 from mirrord.torrents.alerts import Activity, TorrentId
@@ -107,7 +108,7 @@ class ShardPlace:
 
     # --- steps -----------------------------------------------------------------------------------
 
-    async def load(self, order: TorrentOrder) -> LoadedTorrent:
+    async def load(self, order: TorrentOrder | RemoveShard) -> LoadedTorrent:
         """Read and parse the shard's .torrent."""
         return await self._shop.load(order.torrent_sha256, order.name)
 

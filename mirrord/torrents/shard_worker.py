@@ -26,6 +26,7 @@ from mirrord.torrents.engine import TransferState
 from mirrord.torrents.live_torrent import InDoubt, OutOfRoom
 from mirrord.torrents.orders import Order, ReadAgain, StartOver, TorrentOrder, is_answered_by
 from mirrord.torrents.shard_place import ShardPlace
+from mirrord.torrents.torrent_file import TorrentFile
 from mirrord.torrents.workshop import Workshop
 
 
@@ -237,11 +238,19 @@ class ShardWorker:
         self.place.state = TransferState.SEEDING
         await self._shop.emit(HoldingVerified(self.key))
 
+    async def _files_to_delete(self, order: RemoveShard) -> tuple[TorrentFile, ...]:
+        """Return the shard's files; none where its .torrent never came, so that nothing was written."""
+        try:
+            return (await self.place.load(order)).info.files
+        except EngineError:
+            if self._torrent_order is None:
+                return ()
+            raise
+
     async def _remove(self, order: RemoveShard) -> None:
-        known = self._torrent_order
         try:
             folder = self._shop.folder_of(self.key, order.name)
-            files = (await self.place.load(known)).info.files if known and order.delete_files else ()
+            files = await self._files_to_delete(order) if order.delete_files else ()
             await self.place.leave()
             await trio.to_thread.run_sync(self._shop.resume.discard, self.key)
             if order.delete_files:

@@ -51,7 +51,7 @@ class MadeShard:
         return CheckShard(self.key, self.name, self.sha256)
 
     def remove(self, *, delete_files: bool) -> RemoveShard:
-        return RemoveShard(self.key, self.name, delete_files)
+        return RemoveShard(self.key, self.name, self.sha256, delete_files)
 
     def more(self, *members: "Member") -> AddSwarmMembers:
         return self.more_at(*(member.address for member in members))

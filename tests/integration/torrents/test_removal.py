@@ -45,6 +45,19 @@ def test_a_shard_is_removed_without_its_files(tmp_path: Path, shard: MadeShard) 
     trio.run(fetch_and_remove)
 
 
+def test_a_shard_of_an_earlier_run_is_removed_with_its_files(tmp_path: Path, shard: MadeShard) -> None:
+    """A withdrawal may be the first thing that a started daemon hears; it was not asked to seed yet."""
+
+    async def fetch_stop_and_remove() -> None:
+        async with origin(tmp_path / "a", shard) as holder, member(tmp_path / "b", shard) as keeper:
+            await keeper.until_verified(shard.fetch(holder))
+        async with member(tmp_path / "b", shard) as keeper:
+            await remove(keeper, shard, delete_files=True)
+            assert list(keeper.folder_of(shard).parent.iterdir()) == []
+
+    trio.run(fetch_stop_and_remove)
+
+
 def test_files_that_are_not_the_shards_stay(tmp_path: Path, shard: MadeShard) -> None:
     async def fetch_and_remove() -> None:
         async with origin(tmp_path / "a", shard) as holder, member(tmp_path / "b", shard) as keeper:
