@@ -87,7 +87,7 @@ class Node:
             case ev.SessionOpened():
                 gossip.opened(event, now, out)
             case ev.SessionClosed():
-                gossip.closed(event)
+                gossip.closed(event, now)
             case ev.DialFailed():
                 gossip.dial_failed(event, now)
             case ev.MessageReceived():

@@ -27,7 +27,7 @@ from mirrord.core.records.signing import SigningKey, sign
 from mirrord.core.statistics import ShardRole
 from mirrord.core.timing import DEMO, TimingProfile
 from mirrord.core.wire.encoding import decode_message, encode_message
-from mirrord.core.wire.messages import GoodbyeCode
+from mirrord.core.wire.messages import Goodbye, GoodbyeCode
 from tests.simulation.memory import LASTING, Memory
 from tests.simulation.virtual_disk import STEPS, Folder, VirtualEngine
 
@@ -309,6 +309,7 @@ class VirtualNetwork:
         link = self._links.pop(session, None)
         if link is not None:
             self._links.pop(link.theirs, None)
+            self._later_tell(DELAY_SECONDS, link.other, ev.MessageReceived(link.theirs, Goodbye(code, reason)))
             self._later_tell(DELAY_SECONDS, link.other, ev.SessionClosed(link.theirs, "closed"))
             self._later_tell(0.0, machine, ev.SessionClosed(session, "closed"))
 

@@ -1,7 +1,7 @@
 """Whom to call next: addresses that we were told, with what became of them.
 
 An address comes from the operator's bootstrap list, from an earlier run, or from an announcement.
-Failed dials double the wait up to an hour's worth; a success resets it.
+Failed dials double the wait up to an hour's worth; a peer with whom Hellos were exchanged resets it.
 
 Announcements are hearsay, so nobody can talk us out of a good address: where the book is full, a
 new one only takes the place of one that failed, and who answers at an address is what it proved,
@@ -84,8 +84,12 @@ class AddressBook:
         self._update(address, dialling=True)
 
     def answered(self, address: Address, node: NodeId) -> None:
-        """A node proved its key there."""
-        self._update(address, node=node, dialling=False, failures=0, next_dial_at=0.0)
+        """A node proved its key there; whether it is of use, its Hello will tell."""
+        self._update(address, node=node, dialling=False)
+
+    def welcomed(self, address: Address) -> None:
+        """A node there spoke with us."""
+        self._update(address, failures=0, next_dial_at=0.0)
         self._failing.pop(address, None)
 
     def failed(self, address: Address, now: Instant) -> None:

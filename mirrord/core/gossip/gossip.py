@@ -114,10 +114,12 @@ class Gossip:
             if oldest is not None and oldest is not session:
                 self._close(oldest, m.GoodbyeCode.UNSPECIFIED, "making room for another peer", out)
 
-    def closed(self, event: SessionClosed) -> None:
+    def closed(self, event: SessionClosed, now: Instant) -> None:
         """Forget a session that is gone."""
-        self.sessions.closed(event.session)
+        session = self.sessions.closed(event.session)
         self.blobs.closed(event.session)
+        if session is not None and session.dialled is not None and not session.greeted:
+            self.book.failed(session.dialled, now)
 
     def dial_failed(self, event: DialFailed, now: Instant) -> None:
         """Wait longer before that address is tried again."""
@@ -171,10 +173,18 @@ class Gossip:
             case m.BlobMissing():
                 self.blobs.missing(session.session, message.sha256)
             case m.Goodbye():
-                if session.dialled is not None and message.code is not m.GoodbyeCode.DUPLICATE:
-                    self.book.failed(session.dialled, now)
+                self._dismissed(session, message, now)
             case m.BlobRequest():
                 out.append(ReadBlob(session.session, message.sha256, message.offset))
+
+    def _dismissed(self, session: Session, goodbye: m.Goodbye, now: Instant) -> None:
+        """The peer ends the session; its address is as good as before where another session is the reason."""
+        self.sessions.closed(session.session)
+        self.blobs.closed(session.session)
+        if session.dialled is not None and goodbye.code is m.GoodbyeCode.DUPLICATE:
+            self.book.welcomed(session.dialled)
+        elif session.dialled is not None:
+            self.book.failed(session.dialled, now)
 
     def _greeted(self, session: Session, hello: m.Hello, now: Instant, out: list[Effect]) -> None:
         verdict = judge_hello(hello, frozenset(self.fingerprints))
@@ -183,6 +193,8 @@ class Gossip:
                 self.book.failed(session.dialled, now)
             self._close(session, verdict.code, verdict.reason, out)
             return
+        if session.dialled is not None:
+            self.book.welcomed(session.dialled)
         session.greeted, session.joined = True, hello.collections
         self._share(session, out)
 
