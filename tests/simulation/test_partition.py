@@ -51,7 +51,7 @@ def test_forty_nodes_with_lost_messages_and_a_cut_that_heals_end_with_the_same_r
     assert network.run(1_800, lambda: network.seconds % 5 < 0.1 and agree(network, everybody))
     heads = [key for key in network.contents(right[0]) if key == RecordKey(key.kind, network.collection)]
     assert len(heads) == 1, "the manifest of the left is known on the right"
-    assert all(m.node.shards_of(network.collection) for m in everybody), "and so are its shards"
+    assert network.run(300, lambda: all(m.node.shards_of(network.collection) for m in everybody)), "and its shards"
 
 
 def test_a_cut_that_heals_is_found_by_nodes_that_have_all_the_sessions_they_want() -> None:

@@ -68,7 +68,7 @@ class VirtualEngine:
                 self._later(CHECK_SECONDS, lambda: self._checked(key, order))
             case ef.AddSwarmMembers(key, members):
                 self._members.setdefault(key, set()).update(members)
-            case ef.RemoveShard(key, _, delete_files):
+            case ef.RemoveShard(key, _, _, delete_files):
                 order = self._begin(key)
                 self._later(CHECK_SECONDS, lambda: self._removed(key, order, delete_files))
             case ef.PauseFetching():
