@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from mirrord.core import effects as ef
 from mirrord.core import events as ev
@@ -15,15 +16,15 @@ VERSION = 2
 @contextmanager
 def _speaking_version_2() -> Iterator[None]:
     """Let the core speak only version 2 for a moment: the two constants are all that there is to it."""
-    modules = (gossip, sessions)
+    modules: tuple[Any, ...] = (gossip, sessions)
     before = [(module, module.VERSION_MIN, module.VERSION_MAX) for module in modules]
     try:
         for module in modules:
-            module.VERSION_MIN = module.VERSION_MAX = VERSION  # type: ignore[misc]
+            module.VERSION_MIN = module.VERSION_MAX = VERSION
         yield
     finally:
         for module, low, high in before:
-            module.VERSION_MIN, module.VERSION_MAX = low, high  # type: ignore[misc]
+            module.VERSION_MIN, module.VERSION_MAX = low, high
 
 
 class NodeOfVersion2(Node):

@@ -10,6 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from mirrord.core.effects import Effect, ShardState
+from mirrord.core.errors import RejectReason
 from mirrord.core.events import CollectionJoined, CollectionLeft, Event, ManifestImported, PledgeChanged
 from mirrord.core.records.ids import Sha256, ShardKey
 from mirrord.core.records.kinds import ManifestBody
@@ -147,4 +148,4 @@ def test_a_kill_never_moves_the_own_sequence_back() -> None:
             network.restart(victim)
         assert victim.node.state.sequence >= highest[victim.name]
     network.run(5)
-    assert not any(m.node.state.gossip.rejected["equivocation"] for m in network.machines)
+    assert not any(m.node.state.gossip.rejected[RejectReason.EQUIVOCATION] for m in network.machines)

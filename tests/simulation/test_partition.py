@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from mirrord.core.errors import RejectReason
 from mirrord.core.events import PledgeChanged
 from mirrord.core.records.recordset import RecordKey
 from mirrord.core.timing import LAN
@@ -80,4 +81,4 @@ def test_skewed_clocks_do_not_hand_a_dying_record_to_and_fro() -> None:
     assert accepted <= len(watchers) * 2 * 2
     assert all(gone.own_key not in network.contents(machine) for machine in watchers)
     rejected = [m.node.state.gossip.rejected for m in watchers]
-    assert not any(counter["expired"] for counter in rejected), "nobody offered what another took for dead"
+    assert not any(counter[RejectReason.EXPIRED] for counter in rejected), "nobody offered what another took for dead"
