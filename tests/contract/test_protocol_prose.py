@@ -1,0 +1,154 @@
+"""The page on the protocol says what the program does: names, numbers and tables are compared with the code."""
+
+import re
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import pytest
+from google.protobuf.descriptor import Descriptor, EnumDescriptor
+
+from mirrord.core import limits
+from mirrord.core.errors import RejectReason
+from mirrord.core.gossip.gossip import _ROTATE_ROUNDS, _SESSIONS_WANTED
+from mirrord.core.placement import planner, targets
+from mirrord.core.placement.deficits import COMPLETION_PRIOR
+from mirrord.core.records import records_pb2
+from mirrord.core.records.invitation import INVITATION_MAX_CHARACTERS
+from mirrord.core.timing import PROFILES, TimingProfile
+from mirrord.core.wire import wire_pb2
+
+FOLDER = Path(__file__).resolve().parents[2] / "proto"
+PAGE = (FOLDER / "README.md").read_text(encoding="utf-8")
+FLAT = " ".join(PAGE.split())
+CODE = {word for span in re.findall(r"`([^`\n]+)`", PAGE) for word in re.findall(r"\w+", span)}
+LINES_MAX = 370
+# What a node allows itself, or allows a connection (channel.md): another program may do as it likes.
+LOCAL_LIMITS = {
+    *("KIB", "MIB"),
+    *("HANDSHAKE_TIMEOUT_SECONDS", "SESSION_IDLE_SECONDS", "SEND_TIMEOUT_SECONDS", "SESSION_QUEUE_MAX_FRAMES"),
+    *("SESSIONS_MAX", "BLOB_FETCHES_MAX", "ADDRESS_BOOK_MAX", "DIALS_MAX", "EVENT_QUEUE_MAX"),
+    *("SESSION_QUEUE_MAX_BYTES", "QUEUES_MAX_BYTES", "FRAME_RECEIVE_SECONDS", "GOODBYE_SECONDS"),
+    *("NETWORK_STOP_SECONDS", "SESSIONS_DIALLED_RESERVE", "SESSIONS_PER_NETWORK_MAX", "HANDSHAKES_MAX"),
+    *("HANDSHAKES_PER_SECOND", "HANDSHAKES_BURST", "NETWORK_HANDSHAKES_PER_SECOND", "NETWORK_HANDSHAKES_BURST"),
+    *("NETWORKS_TRACKED_MAX", "ACCEPT_RETRY_SECONDS"),
+}
+
+
+def cells(line: str) -> list[str]:
+    return [cell.strip() for cell in line.strip().strip("|").split("|")]
+
+
+def number(text: str) -> float:
+    return float(text.replace(",", ""))
+
+
+def names_of(module: Any) -> set[str]:
+    """Return every message, field, enum and enum value of a schema."""
+    found: set[str] = set()
+
+    def add_enum(enum: EnumDescriptor) -> None:
+        found.update(value.name for value in enum.values)
+
+    def add(message: Descriptor) -> None:
+        found.update({message.name, *(field.name for field in message.fields)})
+        for inner in message.nested_types:
+            add(inner)
+        for enum in message.enum_types:
+            add_enum(enum)
+
+    for message in module.DESCRIPTOR.message_types_by_name.values():
+        add(message)
+    for enum in module.DESCRIPTOR.enum_types_by_name.values():
+        found.add(enum.name)
+        add_enum(enum)
+    return found
+
+
+@pytest.mark.parametrize("module", [records_pb2, wire_pb2])
+def test_every_message_field_and_code_of_the_schemas_is_explained(module: Any) -> None:
+    names = names_of(module)
+    assert len(names) > 40
+    assert not sorted(names - CODE)
+
+
+def test_every_limit_of_the_protocol_is_in_the_table_with_its_value() -> None:
+    table = dict(re.findall(r"\| `([A-Z_]+)` \| ([\d,]+)(?= \|)", PAGE.partition("## Limits")[2]))
+    shared = {name: value for name, value in vars(limits).items() if name.isupper() and name not in LOCAL_LIMITS}
+    assert {name: number(value) for name, value in table.items()} == shared
+    assert {name for name in LOCAL_LIMITS if hasattr(limits, name)} == LOCAL_LIMITS
+
+
+def test_the_table_of_times_is_the_profiles() -> None:
+    (heading,) = [line for line in PAGE.splitlines() if line.startswith("| duration |")]
+    profiles = [PROFILES[name] for name in cells(heading)[1:]]
+    assert len(profiles) == len(PROFILES)
+    rows = re.findall(r"^\| `(\w+_seconds)`[^|]*\|(.*)\|$", PAGE, re.MULTILINE)
+    shown = {name: [number(cell) for cell in cells(values)] for name, values in rows}
+    names = [field.name for field in fields(TimingProfile) if field.name != "name"] + ["settle_seconds"]
+    assert shown == {name: [getattr(profile, name) for profile in profiles] for name in names}
+
+
+def test_every_reason_to_refuse_a_record_is_explained_and_whose_fault_it_is() -> None:
+    rows = dict(re.findall(r"^\| `([a-z_]+)` \| [^|]+ \| ([^|]+) \|$", PAGE, re.MULTILINE))
+    faults = {reason: rows.get(reason.value) == "the peer" for reason in RejectReason}
+    assert {reason for reason in RejectReason if reason.value not in rows} == set()
+    assert faults == {reason: reason.is_peers_fault for reason in RejectReason}
+
+
+def test_every_file_of_vectors_is_explained() -> None:
+    files = {path.stem for path in (FOLDER / "vectors").iterdir()}
+    assert files
+    assert not files - CODE
+
+
+# The same numbers once more, where the page uses them in a sentence.
+SENTENCES = [
+    f"at most {limits.ADDRESSES_MAX} `Endpoint`",
+    f"at most {limits.CLAIMS_MAX} `Claim`",
+    f"at most {limits.RELEASES_MAX} `Release`",
+    f"at most {limits.HELLO_COLLECTIONS_MAX} `CollectionState`",
+    f"what the sender joined: at most {limits.HELLO_COLLECTIONS_MAX},",
+    f"by at most {limits.LIFETIME_MAX_SECONDS // 86_400} days",
+    f"labels, text of at most {limits.LABEL_MAX_BYTES} bytes",
+    f"`shard` below {limits.SHARDS_MAX:,}",
+    f"stop inflating at {limits.SHARDS_MAX // 8:,} bytes",
+    f"`shards` | at most {limits.SHARDS_MAX:,}",
+    f"at most {limits.TEXT_MAX_BYTES:,} bytes",
+    f"text of 1 to {limits.NAME_MAX_BYTES} bytes",
+    f"A path has at most {limits.PATH_MAX_BYTES:,} bytes, a component at most {limits.PATH_COMPONENT_MAX_BYTES} bytes",
+    f"It has at most {limits.TORRENT_MAX_BYTES // limits.MIB} MiB",
+    f"Inflated it has at most {limits.MANIFEST_BODY_MAX_BYTES // limits.MIB} MiB",
+    f"envelope of at most {limits.ENVELOPE_MAX_BYTES:,} bytes, body of at most {limits.RECORD_BODY_MAX_BYTES:,}",
+    f"at most {limits.FUTURE_SKEW_SECONDS} s ahead",
+    f"fewer than {limits.RECORDS_PER_COLLECTION_MAX:,} records",
+    f"remembered, for {limits.SEQUENCES_REMEMBERED_MAX:,} keys",
+    f"`bits`, at most {limits.BUCKET_BITS_MAX}",
+    f"records / {limits.BUCKET_TARGET_RECORDS} (rounded down), at most {limits.BUCKET_BITS_MAX}",
+    f"`ids`: 8 bytes each, at most {limits.LISTING_MAX_ENTRIES:,}",
+    f"`envelopes`: at most {limits.BATCH_MAX_RECORDS}, and at most {limits.BATCH_MAX_BYTES // limits.KIB} KiB",
+    f"at most {limits.ANSWER_MAX_BYTES // limits.MIB} MiB of envelopes",
+    f"Every chunk but the last has exactly {limits.BLOB_CHUNK_BYTES:,} bytes",
+    f"silent for {limits.BLOB_WAIT_SECONDS:.0f} s",
+    f"at most {INVITATION_MAX_CHARACTERS:,} characters",
+    f"keeps about {_SESSIONS_WANTED} sessions",
+    {5: "every fifth round"}[_ROTATE_ROUNDS],
+    f"at most {planner.FETCHES_MAX} fetches, {planner.CLAIMS_AHEAD_MAX} claims beyond them, "
+    f"and {planner.CLAIMS_PER_TICK_MAX} new claims a tick",
+    f"Until {planner._YIELD_BELOW_PERCENT} % are fetched",
+    f"(at most {planner._EMERGENCY_SETTLE_SECONDS:.0f} s where replicas",
+    f"replicas - {COMPLETION_PRIOR} x valid claims",
+    f"Up to R = {targets.R_MIN} every",
+    f"Mean R = {targets._FILL} x sum",
+    f"at least {targets.R_MIN} and at most {targets._R_MAX}",
+]
+
+
+@pytest.mark.parametrize("sentence", SENTENCES)
+def test_a_number_in_a_sentence_is_the_programs(sentence: str) -> None:
+    assert sentence in FLAT
+
+
+def test_the_page_is_short_enough_to_be_read() -> None:
+    assert len(PAGE.splitlines()) <= LINES_MAX
+    assert "](channel.md)" in PAGE
