@@ -171,6 +171,7 @@ def accept_body(state: NodeState, head: ManifestHead, body: ManifestBody, now: I
     _take_back(state, membership, now, out)
     _obey_withdrawals(state, out)
     state.changed(urgent=False)
+    state.look_soon = True
 
 
 def import_manifest(state: NodeState, event: ManifestImported, now: Instant, out: list[Effect]) -> None:

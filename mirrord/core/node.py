@@ -77,7 +77,15 @@ class Node:
         if not self.state.stopping:
             self._order(now, out)
             self._publish_where_due(now, out)
+            self._look_soon(now)
         return out
+
+    def _look_soon(self, now: Instant) -> None:
+        """Plan one gossip period after a manifest has come: by then the others' records are here too."""
+        if self.state.look_soon:
+            soon = now.monotonic_seconds + min(self._timing.tick_seconds, self._timing.gossip_period_seconds)
+            self._next_plan_at = min(self._next_plan_at, soon)
+            self.state.look_soon = False
 
     def _dispatch(self, event: ev.Event, now: Instant, out: list[Effect]) -> None:
         state, gossip = self.state, self.state.gossip

@@ -1,14 +1,15 @@
 """A node's state as one immutable snapshot for people and for Prometheus."""
 
 from collections import Counter
-from dataclasses import fields
+from dataclasses import fields, replace
+from typing import Final
 
 from mirrord.core.clock import Instant
 from mirrord.core.coverage import coverage
 from mirrord.core.custody import OwnShard
 from mirrord.core.gossip.liveness import Liveness, liveness, presence, silent_seconds
 from mirrord.core.membership import Membership
-from mirrord.core.placement.decisions import explain
+from mirrord.core.placement.decisions import Decision, Verdict, explain
 from mirrord.core.records.ids import NodeId
 from mirrord.core.records.kinds import Announcement, Shard
 from mirrord.core.state import NodeState
@@ -22,7 +23,13 @@ from mirrord.core.statistics import (
     Statistics,
 )
 
-_COUNTS_FROM = 0.5
+_NOT_YET: Final = "waiting: the first look at the network is to come"
+_VERDICT_OF_ROLE: Final = {
+    ShardRole.HELD: Verdict.KEEP,
+    ShardRole.FETCHING: Verdict.FETCH,
+    ShardRole.CHECKING: Verdict.CHECK,
+}
+_COUNTS_FROM: Final = 0.5
 """A copy on a node that falls silent is counted until its presence is below one half."""
 
 
@@ -145,8 +152,16 @@ def _shard(membership: Membership, shard: Shard, own: OwnShard | None, replicas:
         role=_role(own),
         percent=own.percent if own is not None else 0,
         verified_at=own.verified_at if own is not None else 0,
-        reason=explain(decision) if decision is not None else "waiting: the first look at the network is to come",
+        reason=explain(_brought_up_to_date(decision, own, replicas)) if decision is not None else _NOT_YET,
     )
+
+
+def _brought_up_to_date(decision: Decision, own: OwnShard | None, replicas: int) -> Decision:
+    """Return the plan's word on a shard with what has become of it since the last tick."""
+    verdict = _VERDICT_OF_ROLE.get(own.role) if own is not None else None
+    if own is None or verdict is None:
+        return decision
+    return replace(decision, verdict=verdict, replicas=replicas, detail=f"{own.percent} % done here")
 
 
 def _role(own: OwnShard | None) -> ShardRole:

@@ -40,6 +40,8 @@ class NodeState:
     stopping: bool = False
     dirty: bool = True
     urgent: bool = False
+    look_soon: bool = False
+    """A manifest has come: do not wait a whole tick for the first plan."""
 
     def changed(self, urgent: bool = True) -> None:
         """Note that the announcement must be renewed."""

@@ -1,6 +1,7 @@
 """How many replicas each shard should have.
 
-What the network can carry is ``R_bar = 0.85 x credible pledges / bytes of the collection``.  Up to
+What the network can carry is ``R_bar = 0.85 x credible pledges / bytes of the collection``, where no
+node counts for more than one copy of everything: two nodes cannot hold ten.  Up to
 R_min = 10 every shard gets the same (max-min: the tail is as dear as the head); what is left above
 goes by the square root of demand.  The manifest bounds the result from both sides.
 """
@@ -19,11 +20,11 @@ _CREDIBLE_MEDIANS: Final = 10
 _PPB: Final = 1_000_000_000
 
 
-def credible_bytes(pledges: Sequence[int]) -> int:
-    """Return the sum of the pledges, each counted up to ten times the median."""
+def credible_bytes(pledges: Sequence[int], collection_bytes: int) -> int:
+    """Return the sum of the pledges, each counted up to ten times the median and to the whole collection."""
     if not pledges:
         return 0
-    cap = _CREDIBLE_MEDIANS * int(statistics.median(pledges))
+    cap = min(_CREDIBLE_MEDIANS * int(statistics.median(pledges)), collection_bytes)
     return sum(min(pledge, cap) for pledge in pledges)
 
 
@@ -35,7 +36,7 @@ def targets(body: ManifestBody, pledges: Sequence[int]) -> tuple[int, ...]:
     """
     standing = [shard for shard in body.shards if not shard.withdrawn]
     total_bytes = sum(shard.bytes for shard in standing)
-    mean = _FILL * credible_bytes(pledges) / total_bytes if total_bytes else 0.0
+    mean = _FILL * credible_bytes(pledges, total_bytes) / total_bytes if total_bytes else 0.0
     roots = sum(math.sqrt(shard.demand_ppb / _PPB) for shard in standing)
     return tuple(_target(shard, body, mean, roots, len(standing)) for shard in body.shards)
 

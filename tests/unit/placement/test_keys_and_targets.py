@@ -59,6 +59,10 @@ def test_up_to_ten_replicas_every_shard_gets_the_same() -> None:
     assert targets(body_of(*shards), [3 * TB] * 5) == (4, 4, 4)  # 0.85 x 15 / 3 = 4.25
 
 
+def test_no_node_counts_for_more_than_one_copy_of_everything() -> None:
+    assert targets(body_of(make_shard(0, TB), high=10), [50 * TB, 60 * TB]) == (1,)  # 0.85 x 2
+
+
 def test_above_ten_the_rest_goes_by_the_square_root_of_demand() -> None:
     shards = [make_shard(i, TB, demand_ppb=demand) for i, demand in enumerate((900_000_000, 100_000_000, 0))]
     head, middle, tail = targets(body_of(*shards), [3 * TB] * 20)  # the mean is 17
@@ -70,17 +74,18 @@ def test_above_ten_the_rest_goes_by_the_square_root_of_demand() -> None:
 def test_the_manifest_bounds_the_target_from_both_sides() -> None:
     shard = make_shard(0, TB)
     assert targets(body_of(shard, low=3, high=5), [TB // 10]) == (3,)
-    assert targets(body_of(shard, low=3, high=5), [90 * TB]) == (5,)
+    assert targets(body_of(shard, low=3, high=5), [TB] * 9) == (5,)
 
 
 def test_a_withdrawn_shard_wants_no_replica_and_takes_no_share() -> None:
     shards = (make_shard(0, TB), make_shard(1, TB, withdrawn_reason="rights unclear"))
-    assert targets(body_of(*shards), [6 * TB]) == (5, 0)
+    assert targets(body_of(*shards), [TB] * 6) == (5, 0)
 
 
 def test_a_giant_pledge_is_believed_up_to_ten_times_the_median() -> None:
-    assert credible_bytes([TB, TB, 5_000 * TB]) == 12 * TB
-    assert credible_bytes([]) == 0
+    assert credible_bytes([TB, TB, 5_000 * TB], 100 * TB) == 12 * TB
+    assert credible_bytes([TB, TB, 5_000 * TB], 4 * TB) == 6 * TB
+    assert credible_bytes([], TB) == 0
 
 
 def test_bands_follow_the_demand_before_a_shard_whatever_the_order() -> None:
