@@ -137,6 +137,8 @@ def announcements() -> list[Case]:
         "an address of 5 bytes": wire(minimal(coordination=[pb.Endpoint(ip=bytes(5), port=1)])),
         "the unspecified address": wire(minimal(coordination=[endpoint("0.0.0.0", 1)])),
         "a multicast address": wire(minimal(bittorrent=[endpoint("224.0.0.1", 1)])),
+        "the unspecified IPv4 address inside IPv6": wire(minimal(coordination=[endpoint("::ffff:0.0.0.0", 1)])),
+        "a multicast IPv4 address inside IPv6": wire(minimal(coordination=[endpoint("::ffff:224.0.0.1", 1)])),
         "port 0": wire(minimal(coordination=[endpoint("192.0.2.1", 0)])),
         "port 65,536": wire(minimal(coordination=[endpoint("192.0.2.1", 65_536)])),
         "a label with a line feed": wire(minimal(operator="a\nb")),

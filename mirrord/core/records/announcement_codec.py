@@ -130,7 +130,9 @@ def _endpoint_from(message: pb.Endpoint) -> Address:
     if len(message.ip) not in (4, 16):
         raise RecordError(RejectReason.MALFORMED, f"an IP address of {len(message.ip)} bytes")
     ip = ipaddress.ip_address(message.ip)
-    if ip.is_unspecified or ip.is_multicast:
+    # Python looks through ::ffff:a.b.c.d from 3.13 on only, and nodes must agree on what is malformed.
+    plain = (ip.ipv4_mapped if isinstance(ip, ipaddress.IPv6Address) else None) or ip
+    if plain.is_unspecified or plain.is_multicast:
         raise RecordError(RejectReason.MALFORMED, f"nobody listens at {ip}")
     return Address(str(ip), whole(message.port, "port", low=1, high=65_535))
 
