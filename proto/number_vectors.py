@@ -168,8 +168,9 @@ def _targets() -> list[Case]:
         "a few": [TERA, 2 * TERA, 20 * TERA],
         "below ten of each": [2 * TERA] * 20,
         "above ten of each": [2 * TERA] * 40,
-        "one boasts": [2 * TERA] * 9 + [10_000 * TERA],
-        "more than can be used": [200 * TERA] * 40,
+        "one boasts": [TERA // 4] * 40 + [10_000 * TERA],
+        "none counts for more than the collection": [200 * TERA] * 5,
+        "more than can be used": [200 * TERA] * 400,
     }
     return [
         {
@@ -188,9 +189,10 @@ def _targets() -> list[Case]:
 
 
 def _expected_targets(given: list[int], shards: list[tuple[int, int, int, bool]], low: int, high: int) -> list[int]:
-    cap = 10 * int(statistics.median(given)) if given else 0
     standing = [shard for shard in shards if not shard[3]]
-    mean = 0.85 * sum(min(pledge, cap) for pledge in given) / sum(shard[0] for shard in standing)
+    total = sum(shard[0] for shard in standing)
+    cap = min(10 * int(statistics.median(given)), total) if given else 0
+    mean = 0.85 * sum(min(pledge, cap) for pledge in given) / total
     roots = sum(math.sqrt(shard[1] / 1e9) for shard in standing)
     expected = []
     for _, demand, weight, withdrawn in shards:
