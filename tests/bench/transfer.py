@@ -62,14 +62,14 @@ class _Fetched:
 def measure(bench: Bench) -> Iterator[Figure]:
     say(f"transfer: a shard of {_SHARD_BYTES // MIB} MiB, {_ROUNDS} rounds each")
     shard = _make_shard(bench.root / "transfer")
-    origin = bench.nodes.make("origin", 2 * _SHARD_BYTES).start()
-    origin.do("collection", "join", str(shard.folder.root), "--adopt", str(shard.source))
-    origin.wait_for_role("held", 0)
     ours, theirs = [], []
-    for number in range(_ROUNDS):
-        ours.append(_between_daemons(bench, shard, origin, f"volunteer-{number}"))
-        theirs.append(_between_bare_sessions(bench.root / f"bare-{number}", shard))
-    origin.stop()
+    with ExitStack() as ending:
+        origin = _start_origin(bench, shard)
+        seeder = _start_bare_seeder(ending, bench.root / "bare-seeder", shard)
+        for number in range(_ROUNDS):
+            ours.append(_between_daemons(bench, shard, origin, f"volunteer-{number}"))
+            theirs.append(_between_bare_sessions(bench.root / f"bare-{number}", shard, seeder))
+        origin.stop()
     downloads = [each.download for each in ours]
     yield ratio_figure("bulk transfer over bare libtorrent", downloads, theirs, Reach(0.95), "MB/s")
     yield Figure("bulk transfer", statistics.median(downloads), "MB/s")
@@ -89,6 +89,22 @@ def _make_shard(root: Path) -> _Shard:
     return _Shard(source, read_collection_folder(out))
 
 
+def _start_origin(bench: Bench, shard: _Shard) -> RunningNode:
+    origin = bench.nodes.make("origin", 2 * _SHARD_BYTES).start()
+    origin.do("collection", "join", str(shard.folder.root), "--adopt", str(shard.source))
+    origin.wait_for_role("held", 0)
+    return origin
+
+
+def _start_bare_seeder(ending: ExitStack, folder: Path, shard: _Shard) -> int:
+    """Return its port.  Like the origin it serves every round, as the first is slower than the rest."""
+    folder.mkdir()
+    (folder / shard.name).symlink_to(shard.source)
+    port = free_port()
+    _start_bare(ending, "seed", shard, folder, port)
+    return port
+
+
 def _between_daemons(bench: Bench, shard: _Shard, origin: RunningNode, name: str) -> _Fetched:
     volunteer = bench.nodes.make(name, 2 * _SHARD_BYTES).start()
     collection = shard.folder.collection
@@ -103,17 +119,12 @@ def _between_daemons(bench: Bench, shard: _Shard, origin: RunningNode, name: str
     return _Fetched(download, read_again)
 
 
-def _between_bare_sessions(root: Path, shard: _Shard) -> float:
-    seeder, fetcher = root / "seeder", root / "fetcher"
-    seeder.mkdir(parents=True)
-    fetcher.mkdir()
-    (seeder / shard.name).symlink_to(shard.source)
-    port = free_port()
+def _between_bare_sessions(folder: Path, shard: _Shard, seeder: int) -> float:
+    folder.mkdir()
     with ExitStack() as ending:
-        _start_bare(ending, "seed", shard, seeder, port)
-        _start_bare(ending, "fetch", shard, fetcher, free_port(), port)
-        rate = _rate_of_arrival(fetcher / shard.name)
-    shutil.rmtree(root)
+        _start_bare(ending, "fetch", shard, folder, free_port(), seeder)
+        rate = _rate_of_arrival(folder / shard.name)
+    shutil.rmtree(folder)
     return rate
 
 
