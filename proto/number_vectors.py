@@ -168,7 +168,7 @@ def _targets() -> list[Case]:
         "a few": [TERA, 2 * TERA, 20 * TERA],
         "below ten of each": [2 * TERA] * 20,
         "above ten of each": [2 * TERA] * 40,
-        "one boasts": [TERA // 4] * 40 + [10_000 * TERA],
+        "one boasts": [TERA // 5] * 100 + [10_000 * TERA],
         "none counts for more than the collection": [200 * TERA] * 5,
         "more than can be used": [200 * TERA] * 400,
     }
