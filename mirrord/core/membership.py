@@ -69,7 +69,7 @@ class Membership:
         if len(new) < len(old):
             raise RecordError(RejectReason.MALFORMED, f"version {manifest.head.version} has fewer shards than before")
         for before, after in zip(old, new, strict=False):
-            if (before.info_hash_v2, before.name) != (after.info_hash_v2, after.name):
+            if _meaning(before) != _meaning(after):
                 raise RecordError(RejectReason.MALFORMED, f"shard {before.index} has changed its meaning")
 
     def accept(self, manifest: Manifest) -> None:
@@ -117,6 +117,11 @@ class Membership:
         failed = self.failures.get(index, 0)
         self.failures[index] = failed + 1
         self.banned[index] = now.monotonic_seconds + timing.ban_seconds * min(2**failed, 30)
+
+
+def _meaning(shard: Shard) -> tuple[str, bytes, bytes, bytes]:
+    """Return what a version of the manifest may never change: the folder, the content, the .torrent."""
+    return shard.name, shard.info_hash_v2, shard.info_hash_v1, shard.torrent_sha256
 
 
 def _node_view(
