@@ -50,6 +50,14 @@ BATCH_MAX_BYTES: Final = 256 * KIB
 ANSWER_MAX_BYTES: Final = 8 * MIB
 """Envelopes sent in answer to one message: 8,192 of 1 KB, and half of what may wait for one peer."""
 
+ROUND_MESSAGES_BURST: Final = 16
+"""Messages of anti-entropy about one collection that are answered to one peer at once; as many more
+come back each gossip period.  A round needs two; each costs up to 15 ms with 10,000 records."""
+
+RELAYS_BURST: Final = 16
+"""Urgent announcements of one author passed on at once, then one each publish gap.  The excess is kept
+as the newest and travels by anti-entropy: nobody floods the network with one key."""
+
 RECORDS_PER_COLLECTION_MAX: Final = 200_000
 """Announcements kept for one collection: twice the 100,000 nodes that are planned for."""
 

@@ -24,6 +24,7 @@ from mirrord.core.errors import RecordError, RejectReason, RemoteProtocolError
 from mirrord.core.events import DialFailed, SessionClosed, SessionOpened
 from mirrord.core.gossip import reconcile
 from mirrord.core.gossip.addressbook import AddressBook
+from mirrord.core.gossip.allowance import Allowance
 from mirrord.core.gossip.blobs import Ask, BlobFetches
 from mirrord.core.gossip.fingerprints import Fingerprints
 from mirrord.core.gossip.sessions import VERSION_MAX, VERSION_MIN, Session, Sessions, judge_hello
@@ -63,6 +64,7 @@ class Gossip:
         self.fingerprints: dict[CollectionId, Fingerprints] = {}
         self._next_round_at = 0.0
         self._rounds = 0
+        self._relays: dict[RecordKey, Allowance] = {}
         self.counts: Counter[str] = Counter()
         self.rejected: Counter[RejectReason] = Counter()
 
@@ -163,7 +165,8 @@ class Gossip:
             case m.Records():
                 self._admit(session, message, now, out, news)
             case m.Summary() | m.Buckets() | m.Listing() | m.RecordRequest():
-                self._reconcile(session, message, out)
+                if self._may_answer(session, message.collection, now):
+                    self._reconcile(session, message, out)
             case m.BlobChunk():
                 data, ask = self.blobs.received(session.session, message, now)
                 if data is not None:
@@ -206,12 +209,20 @@ class Gossip:
                 summary = reconcile.summarise(collection, self.fingerprints[collection])
                 out.append(SendMessage(session.session, summary))
 
+    def _may_answer(self, session: Session, collection: CollectionId, now: Instant) -> bool:
+        """Whether a peer may ask that now; what is not answered, it asks again a period later."""
+        if collection not in session.shared:
+            return False
+        allowance = session.rounds.get(collection)
+        if allowance is None:
+            each = self._timing.gossip_period_seconds / limits.ROUND_MESSAGES_BURST
+            allowance = session.rounds[collection] = Allowance(limits.ROUND_MESSAGES_BURST, each, now)
+        return allowance.take(now)
+
     def _reconcile(
         self, session: Session, message: m.Summary | m.Buckets | m.Listing | m.RecordRequest, out: list[Effect]
     ) -> None:
-        ours = self.fingerprints.get(message.collection)
-        if ours is None:
-            return  # we left it meanwhile
+        ours = self.fingerprints[message.collection]
         answer: m.Message | None = None
         keys: tuple[RecordKey, ...] = ()
         match message:
@@ -245,12 +256,20 @@ class Gossip:
             news.records.append(record)
             self._keep(record, out)
             self._index(record, older)
-            if is_urgent(record, older):
+            if is_urgent(record, older) and self._may_relay(record.key, now):
                 self._push(record, session.session, out)
+
+    def _may_relay(self, author: RecordKey, now: Instant) -> bool:
+        """Whether an author has not had too much passed on; the newest still travels by anti-entropy."""
+        allowance = self._relays.get(author)
+        if allowance is None:
+            allowance = Allowance(limits.RELAYS_BURST, self._timing.publish_gap_seconds, now)
+            self._relays[author] = allowance
+        return allowance.take(now)
 
     def put(self, envelope: bytes, now: Instant, out: list[Effect]) -> Record:
         """Take a record of our own operator's making, and push it to everybody at once."""
-        record, older = self.records.admit(envelope, now)
+        record, older = self.records.admit(envelope, now, is_ours=True)
         self._keep(record, out)
         self._index(record, older)
         self._push(record, None, out)
@@ -292,6 +311,7 @@ class Gossip:
         """Do what is due: drop what died, close who is silent, ask for blobs, open a round."""
         for session in self.sessions.silent(now):
             self._close(session, m.GoodbyeCode.PROTOCOL, "no Hello in time", out)
+        self._relays = {key: relays for key, relays in self._relays.items() if not relays.is_whole(now)}
         expired = self.records.expire(now)
         for record in expired.retired + expired.dropped:
             for index in self.fingerprints.values():

@@ -4,11 +4,12 @@ Two nodes that dial each other at the same moment keep the session that the lowe
 a second session dialled by the same side replaces the first, which a crash may have left behind.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from mirrord.core import limits
 from mirrord.core.clock import Instant
+from mirrord.core.gossip.allowance import Allowance
 from mirrord.core.records.ids import Address, CollectionId, NodeId, SessionId
 from mirrord.core.wire.messages import PROTOCOL_VERSION, Goodbye, GoodbyeCode, Hello
 
@@ -18,7 +19,10 @@ VERSION_MAX: Final = PROTOCOL_VERSION
 
 @dataclass(slots=True)
 class Session:
-    """One session.  ``joined`` is what the peer's newest Hello says, ``shared`` what we joined of it."""
+    """One session.  ``joined`` is what the peer's newest Hello says, ``shared`` what we joined of it.
+
+    ``rounds`` is how much of anti-entropy we still answer, for each of these.
+    """
 
     session: SessionId
     peer: NodeId
@@ -27,6 +31,7 @@ class Session:
     greeted: bool = False
     joined: tuple[CollectionId, ...] = ()
     shared: tuple[CollectionId, ...] = ()
+    rounds: dict[CollectionId, Allowance] = field(default_factory=dict)
 
 
 class Sessions:

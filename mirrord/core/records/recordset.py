@@ -134,13 +134,16 @@ class RecordSet:
         """Whether this very envelope is held: the cheap answer to most of what is pushed."""
         return envelope in self._envelopes
 
-    def admit(self, envelope: bytes, now: Instant) -> tuple[Record, Record | None]:
-        """Judge a stranger's envelope; return the record and the one it replaced.
+    def admit(self, envelope: bytes, now: Instant, is_ours: bool = False) -> tuple[Record, Record | None]:
+        """Judge an envelope; return the record and the one it replaced.
 
-        Raises :class:`RecordError` where it changes nothing.
+        There is always room for what this node says itself (``is_ours``), however many strangers
+        came first.  Raises :class:`RecordError` where it changes nothing.
         """
         record = open_record(envelope)
         self._judge(record, now)
+        if not is_ours:
+            self._find_room(record)
         older = self._records.get(record.key)
         self._put(record)
         return record, older
@@ -168,7 +171,9 @@ class RecordSet:
             raise RecordError(RejectReason.EQUIVOCATION, f"two records with sequence {highest}")
         if record.sequence <= highest:
             raise RecordError(RejectReason.STALE, f"sequence {record.sequence}, {highest} is known")
-        is_new = held is None and isinstance(record.content, Announcement)  # of heads there is one a collection
+
+    def _find_room(self, record: Record) -> None:
+        is_new = record.key not in self._records and isinstance(record.content, Announcement)  # heads are few
         if is_new and len(self._records) >= limits.RECORDS_PER_COLLECTION_MAX:
             raise RecordError(RejectReason.TABLE_FULL, f"{len(self._records)} records are held")
 

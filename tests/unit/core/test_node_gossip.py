@@ -335,3 +335,53 @@ def test_blobs_are_read_for_whoever_shares_a_collection() -> None:
     assert served == [(session, m.BlobChunk(sha256, 5, b"data"))]
     lacking = sent(scripted.tell(ev.BlobServed(session, sha256, 5, None)), m.BlobMissing)
     assert lacking == [(session, m.BlobMissing(sha256))]
+
+
+# --- what a stranger may make it do --------------------------------------------------------------
+
+
+def test_one_author_cannot_flood_the_network_through_others() -> None:
+    scripted = ScriptedNode().join()
+    source, other = scripted.meet(1), scripted.meet(3)
+    relayed = 0
+    for sequence in range(1, 101):
+        holdings = ShardSet.of([sequence])
+        effects = scripted.hear(source, said_by_node_2(sequence, holdings=holdings))
+        assert only(effects, ef.PersistRecord), "the newest is kept all the same"
+        relayed += other in pushed(effects)
+    assert relayed == limits.RELAYS_BURST
+    assert other in pushed(scripted.hear(source, announced(4, make_announcement(1)))), "others are not held up by it"
+    scripted.wait(2 * WAN.publish_gap_seconds)
+    assert other in pushed(scripted.hear(source, said_by_node_2(200, holdings=ShardSet()))), "time brings it back"
+    scripted.wait(20 * WAN.publish_gap_seconds)
+    assert not scripted.node.state.gossip._relays, "and then nothing is remembered of it"
+
+
+def test_a_peer_that_asks_without_end_is_answered_to_its_measure() -> None:
+    scripted = ScriptedNode().join().join(OTHER_COLLECTION)
+    session = scripted.meet(1, *sorted([COLLECTION, OTHER_COLLECTION]))
+    asked = m.Summary(COLLECTION, 1, 1)
+    answers = [len(sent(scripted.say(session, asked), m.Buckets)) for _ in range(100)]
+    assert sum(answers) == limits.ROUND_MESSAGES_BURST
+    assert sent(scripted.say(session, m.Summary(OTHER_COLLECTION, 1, 1)), m.Buckets), "about another collection"
+    assert sent(scripted.say(scripted.meet(2), asked), m.Buckets), "and so is another peer"
+    scripted.wait(WAN.gossip_period_seconds / 4)
+    assert sent(scripted.say(session, asked), m.Buckets)
+
+
+def test_nothing_is_said_about_a_collection_that_the_peer_did_not_name() -> None:
+    scripted = ScriptedNode().join().join(OTHER_COLLECTION)
+    session = scripted.meet(1, COLLECTION)
+    assert not scripted.say(session, m.Summary(OTHER_COLLECTION, 1, 1))
+    assert not scripted.say(session, m.RecordRequest(OTHER_COLLECTION, (bytes(8),)))
+
+
+def test_a_table_that_strangers_filled_has_room_for_the_nodes_own_word(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "RECORDS_PER_COLLECTION_MAX", 2)
+    scripted = ScriptedNode()
+    scripted.tell(ev.CollectionJoined(COLLECTION, ()))
+    session = scripted.meet(1)
+    scripted.hear(session, *(announced(author, make_announcement(1)) for author in (2, 3, 4)))
+    assert scripted.counters() == {"table_full": 1}
+    scripted.join()
+    assert scripted.part() is not None
