@@ -123,6 +123,8 @@ SENTENCES = [
     f"at most {limits.FUTURE_SKEW_SECONDS} s ahead",
     f"fewer than {limits.RECORDS_PER_COLLECTION_MAX:,} records",
     f"remembered, for {limits.SEQUENCES_REMEMBERED_MAX:,} keys",
+    f"{limits.ROUND_MESSAGES_BURST} messages about one collection at once",
+    f"at most {limits.RELAYS_BURST} are passed on at once",
     f"`bits`, at most {limits.BUCKET_BITS_MAX}",
     f"records / {limits.BUCKET_TARGET_RECORDS} (rounded down), at most {limits.BUCKET_BITS_MAX}",
     f"`ids`: 8 bytes each, at most {limits.LISTING_MAX_ENTRIES:,}",
