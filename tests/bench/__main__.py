@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import signal
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -31,6 +32,7 @@ def main() -> int:
     parser.add_argument("--only", action="append", choices=tuple(_BENCHES), help="measure this alone; repeatable")
     parser.add_argument("--json", action="store_true", help="print what goes into bench.json instead of rows")
     wishes = parser.parse_args()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # whoever ends us, the daemons end too
     figures = measure_all(wishes.only or tuple(_BENCHES), show=not wishes.json)
     text = json.dumps([figure.as_json() for figure in figures], indent=2) + "\n"
     (ROOT / "bench.json").write_text(text)
