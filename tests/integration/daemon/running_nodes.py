@@ -68,6 +68,7 @@ class RunningNode:
     bittorrent_port: int = field(default_factory=free_port)
     metrics_port: int = field(default_factory=free_port)
     environment: dict[str, str] = field(default_factory=dict)
+    data: Path | None = None
     process: "subprocess.Popen[bytes] | None" = None
 
     # --- the folder ------------------------------------------------------------------------------
@@ -81,7 +82,7 @@ class RunningNode:
             *("--metrics-listen", f"127.0.0.1:{self.metrics_port}"),
         )
         assert made.code == 0, made.err
-        self.configure(timing="demo", utp=False, **settings)
+        self.configure(timing="demo", utp=False, data_folder=str(self.data_folder), **settings)
         return self
 
     def configure(self, **settings: object) -> None:
@@ -96,7 +97,7 @@ class RunningNode:
 
     @property
     def data_folder(self) -> Path:
-        return self.folder / "data"
+        return self.data or self.folder / "data"
 
     @property
     def log(self) -> Path:
@@ -299,9 +300,9 @@ class Nodes:
         self._root = root
         self._nodes: list[RunningNode] = []
 
-    def make(self, name: str, pledge: int | str, **settings: object) -> RunningNode:
+    def make(self, name: str, pledge: int | str, data: Path | None = None, **settings: object) -> RunningNode:
         """Return a new node that does not run yet."""
-        return self.add(RunningNode(self._root / name)).init(pledge, **settings)
+        return self.add(RunningNode(self._root / name, data=data)).init(pledge, **settings)
 
     def add(self, node: RunningNode) -> RunningNode:
         """Take care of a node that was made elsewhere."""

@@ -1,4 +1,4 @@
-"""``mirrord run FOLDER`` that freezes at SIGUSR1: a handler that does not return holds up every task, as a bug would."""
+"""``mirrord run FOLDER`` that freezes at SIGUSR1: a handler that never returns holds up every task, as a bug would."""
 
 import signal
 import sys
