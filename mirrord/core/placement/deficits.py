@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from mirrord.core import limits
 from mirrord.core.placement.view import NodeView, View
 from mirrord.core.records.ids import NodeId, ShardIndex
 from mirrord.core.records.kinds import Claim
@@ -63,10 +64,14 @@ def _need(target: int, replicas: float, claimants: tuple[NodeId, ...]) -> Need:
 
 
 def valid_claims(claims: Sequence[Claim], silent: float, now_unix: float, timing: TimingProfile) -> tuple[Claim, ...]:
-    """Return the claims of one node that count: neither expired nor of an owner who fell silent."""
+    """Return the claims of one node that count: neither expired nor of an owner who fell silent.
+
+    A lease that ends later than any that could be made now is a lie, and counts for nothing.
+    """
     if silent > timing.claim_silence_seconds:
         return ()
-    return tuple(claim for claim in claims if claim.expires_at > now_unix)
+    latest = now_unix + timing.lease_max_seconds + limits.FUTURE_SKEW_SECONDS
+    return tuple(claim for claim in claims if now_unix < claim.expires_at <= latest)
 
 
 class DeficitAges:

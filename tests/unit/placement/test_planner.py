@@ -6,6 +6,7 @@ from dataclasses import replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mirrord.core import limits
 from mirrord.core.placement.decisions import Plan, Verdict, explain
 from mirrord.core.placement.deficits import DeficitAges, needs, valid_claims, with_margin
 from mirrord.core.placement.keys import rank_key
@@ -184,6 +185,12 @@ def test_a_silent_owners_claim_and_an_expired_one_do_not_count() -> None:
     claims = (Claim(ShardIndex(0), 0, 100), Claim(ShardIndex(1), 0, 300))
     assert valid_claims(claims, 0.0, 200.0, WAN) == claims[1:]
     assert valid_claims(claims, WAN.claim_silence_seconds + 1, 0.0, WAN) == ()
+
+
+def test_a_lease_longer_than_any_that_could_be_made_now_does_not_count() -> None:
+    longest = int(200 + WAN.lease_max_seconds + limits.FUTURE_SKEW_SECONDS)
+    claims = (Claim(ShardIndex(0), 0, longest), Claim(ShardIndex(1), longest, longest + 1))
+    assert valid_claims(claims, 0.0, 200.0, WAN) == claims[:1]
 
 
 def test_a_holder_that_falls_silent_counts_less_and_less() -> None:
