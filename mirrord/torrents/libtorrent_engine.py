@@ -221,8 +221,8 @@ class LibtorrentEngine:
                 _log.warning("libtorrent's alert queue overflowed; starting over with what is being fetched")
                 for worker in self._workers.values():
                     worker.start_over()
-            case ListeningChanged() | ResumeReady():
-                pass  # a second interface; only a stop asks for resume data
+            case ListeningChanged():
+                pass  # a second interface
             case _:
                 self._route_to_worker(alert.torrent, alert)
 

@@ -15,6 +15,7 @@ from mirrord.torrents.alerts import (
     AllPiecesHere,
     CacheFlushed,
     FilesChecked,
+    ResumeReady,
     StatusKnown,
     TorrentFailed,
     TorrentId,
@@ -55,6 +56,7 @@ class LiveTorrent:
         """A write has failed, so what libtorrent thinks of this torrent's pieces is not to be relied on."""
         self._checks = self._flushes = self._statuses = 0
         self._removed = False
+        self._known_pieces: list[bool] = []
         self._news = trio.Event()
 
     @property
@@ -88,6 +90,10 @@ class LiveTorrent:
                 self._doubt = detail
             case TorrentFailed(detail=detail):
                 self._failure = self._failure or detail  # what fails first names the file
+            case ResumeReady(pieces=list() as pieces):
+                self._known_pieces = pieces
+            case ResumeReady():
+                self._doubt = "libtorrent does not say which pieces it has"
             case TorrentRemoved():
                 self._removed = True
             case _:
@@ -126,6 +132,14 @@ class LiveTorrent:
         flushes = self._flushes
         handle.flush_cache()
         await self._wait_for_answer(lambda: self._flushes > flushes)
+
+    async def ask_for_pieces(self) -> list[bool]:
+        """Return which pieces are known to be right."""
+        handle = await self.wait_until_added()
+        self._known_pieces = []
+        handle.save_resume_data(0)
+        await self._wait_for_answer(lambda: bool(self._known_pieces))
+        return self._known_pieces
 
     async def wait_until_complete(self) -> None:
         """Wait until every piece has come and was right, however long that takes."""

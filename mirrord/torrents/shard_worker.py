@@ -233,7 +233,7 @@ class ShardWorker:
             await live.wait_until_complete()
             await live.flush()
             await self._shop.emit(FetchProgressed(self.key, live.payload_bytes, live.payload_bytes))
-            await self.place.read_all(self._torrent_order)
+            live = await self.place.read_all(self._torrent_order)
             just_read = True
         self.place.state = TransferState.SEEDING
         await self._shop.emit(HoldingVerified(self.key))

@@ -146,6 +146,27 @@ def test_a_flipped_byte_in_a_holding_is_found_and_its_piece_fetched_again(
     assert copy.content(copy.source) == shard.content(shard.source)
 
 
+def test_a_repair_calls_whom_it_was_fetched_from_long_ago(tmp_path: Path, shard: MadeShard) -> None:
+    """libtorrent knows that member as whole, and calls no such member for a torrent that it takes for whole."""
+
+    async def verify() -> None:
+        async with member(tmp_path / "b", shard) as keeper:
+            async with origin(tmp_path / "a", shard) as holder:
+                await keeper.until_verified(shard.fetch(holder))
+                port = holder.address.port
+            for _ in range(2):  # so long that libtorrent has looked for members to call, as it does each second
+                await keeper.engine.wait_for_statistics()
+            flip_byte(keeper.folder_of(shard) / "one", 70_000)
+            after = await keeper.do(shard.check())
+            await keeper.wait_for(HoldingFailed, after=after)
+            async with origin(tmp_path / "a", shard, listen_interfaces=f"127.0.0.1:{port}") as holder:
+                await keeper.do(shard.more(holder))
+                await keeper.wait_for(HoldingVerified, after=after)
+            assert shard.content(keeper.folder_of(shard)) == shard.content(shard.source)
+
+    trio.run(verify)
+
+
 def test_a_holding_that_is_good_is_verified_again(tmp_path: Path, shard: MadeShard) -> None:
     async def verify() -> None:
         async with origin(tmp_path / "a", shard) as holder:
