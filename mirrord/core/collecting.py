@@ -19,7 +19,7 @@ from mirrord.core.membership import Membership
 from mirrord.core.records.codec import decode_manifest_body
 from mirrord.core.records.ids import Address, CollectionId, Sha256
 from mirrord.core.records.kinds import Kind, Manifest, ManifestBody, ManifestHead
-from mirrord.core.records.recordset import RecordKey, open_record
+from mirrord.core.records.record import RecordKey, open_record
 from mirrord.core.state import NodeState
 from mirrord.core.statistics import ShardRole
 from mirrord.core.stored import Stored
@@ -35,14 +35,14 @@ def restore(
     dropped from the database and its files are left alone.
     """
     gossip = state.gossip
-    gossip.learn(state.settings.bootstrap, pinned=True)
+    gossip.dialling.learn(state.settings.bootstrap, pinned=True)
     for peer in stored.peers:
         gossip.book.learn(peer.address, peer.peer)
     for kept in stored.collections:
         membership = Membership(kept.collection, kept.bootstrap, kept.parting_until)
         membership.leaving_by, membership.delete_on_leave = kept.leaving_by, kept.delete_on_leave
         state.memberships[kept.collection] = membership
-        gossip.learn(kept.bootstrap, pinned=True)
+        gossip.dialling.learn(kept.bootstrap, pinned=True)
         gossip.join(kept.collection, now, out)
     for old in stored.records:
         if old.key == RecordKey(Kind.ANNOUNCEMENT, state.own):
@@ -104,7 +104,7 @@ def join(
     membership.bootstrap = tuple(dict.fromkeys(membership.bootstrap + bootstrap))
     membership.parting_until = membership.leaving_by = 0
     membership.delete_on_leave = False
-    state.gossip.learn(bootstrap, pinned=True)
+    state.gossip.dialling.learn(bootstrap, pinned=True)
     out.append(_persisted(membership))
     state.changed()
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from mirrord.core.records.ids import Address, CollectionId, NodeId, SessionId, Sha256, ShardKey
-from mirrord.core.records.recordset import RecordKey
+from mirrord.core.records.record import RecordKey
 from mirrord.core.wire.messages import GoodbyeCode, Message
 
 
@@ -200,6 +200,18 @@ class ResumeFetching:
     """Go on downloading."""
 
 
+@dataclass(frozen=True, slots=True)
+class SeekPeers:
+    """Look for nodes of a collection under today's rendezvous; answer with AddressesFound, as often as any are found.
+
+    With ``announce`` be found under it, too: others are told that this node is at ``port`` (TCP).
+    """
+
+    rendezvous: bytes
+    port: int
+    announce: bool
+
+
 PersistEffect = (
     PersistRecord
     | PersistSequence
@@ -215,4 +227,4 @@ EngineEffect = FetchShard | SeedShard | CheckShard | AddSwarmMembers | RemoveSha
 
 NetworkEffect = Dial | SendMessage | CloseSession | ReadBlob
 
-Effect = PersistEffect | StoreBlob | LinkShard | EngineEffect | NetworkEffect
+Effect = PersistEffect | StoreBlob | LinkShard | EngineEffect | NetworkEffect | SeekPeers

@@ -75,6 +75,7 @@ class RejectReason(StrEnum):
     WRONG_AUTHOR = "wrong_author"
     EQUIVOCATION = "equivocation"
     TABLE_FULL = "table_full"
+    NOT_ADMITTED = "not_admitted"
 
     @property
     def is_peers_fault(self) -> bool:

@@ -5,10 +5,21 @@ exception into the core.
 """
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from mirrord.core.records.ids import Address, CollectionId, NodeId, SessionId, Sha256, ShardKey
 from mirrord.core.records.kinds import ManifestBody
 from mirrord.core.wire.messages import Message
+
+
+class AddressSource(StrEnum):
+    """Who told us an address; also the ``source`` label of the metric."""
+
+    BOOTSTRAP = "bootstrap"
+    REMEMBERED = "remembered"
+    DHT = "dht"
+    LOCAL_NETWORK = "local_network"
+    ANNOUNCEMENT = "announcement"
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,11 +34,15 @@ class TimePassed:
 
 @dataclass(frozen=True, slots=True)
 class SessionOpened:
-    """TLS holds with ``peer``, whose key it proved.  ``address`` is set where we dialled."""
+    """TLS holds with ``peer``, whose key it proved.
+
+    ``dialled`` is set where we dialled; ``remote`` is where its packets come from, None where that is not known.
+    """
 
     session: SessionId
     peer: NodeId
     dialled: Address | None
+    remote: Address | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +67,14 @@ class DialFailed:
 
     address: Address
     detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class AddressesFound:
+    """What SeekPeers found: anybody may have put these addresses there, and nobody there need be a node."""
+
+    addresses: tuple[Address, ...]
+    source: AddressSource
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +221,7 @@ Event = (
     | MessageReceived
     | SessionClosed
     | DialFailed
+    | AddressesFound
     | CollectionJoined
     | CollectionLeft
     | ManifestImported

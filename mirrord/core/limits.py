@@ -41,6 +41,15 @@ RECORD_BODY_MAX_BYTES: Final = 64 * KIB
 ENVELOPE_MAX_BYTES: Final = RECORD_BODY_MAX_BYTES + 256
 """A body with its author, its signature and protobuf's own framing."""
 
+PROOF_MAX_BYTES: Final = 2 * ENVELOPE_MAX_BYTES + 256
+"""A proof of equivocation: two whole envelopes, and protobuf's own framing twice."""
+
+ADMISSION_LIFETIME_MAX_SECONDS: Final = 5 * 366 * 86_400
+"""The longest that an admission may hold: a curator's key that is lost must not admit for ever."""
+
+VOUCHES_MAX: Final = 1_000
+"""For how many nodes one voucher may vouch."""
+
 BATCH_MAX_RECORDS: Final = 256
 """Records in one message: about 25 ms of signature checks on one core."""
 
@@ -79,6 +88,19 @@ LABEL_MAX_BYTES: Final = 64
 
 FUTURE_SKEW_SECONDS: Final = 600
 """How far ahead of our clock an ``issued_at`` may be.  Precedent: Bitcoin allows two hours."""
+
+CLOCK_SKEW_SECONDS: Final = 300
+"""By how much our clock may be off, by what many peers say, before we hold our tongue: half of what the others
+would take for the future."""
+
+RECALL_SECONDS: Final = 60.0
+"""How long a node that starts waits for a peer to tell it its own last record, before it speaks all the same."""
+
+CLOCK_PEERS_MIN: Final = 5
+"""Peers whose clocks must be known before ours is doubted.  Precedent: Bitcoin asks five."""
+
+CLOCK_PEERS_MAX: Final = 64
+"""Peers whose clocks are remembered, the newest; as many as there are sessions."""
 
 LIFETIME_MAX_SECONDS: Final = 30 * 86_400
 """The longest lifetime that an announcement may give itself."""
@@ -188,3 +210,83 @@ NETWORKS_TRACKED_MAX: Final = 4_096
 
 ACCEPT_RETRY_SECONDS: Final = 0.1
 """The wait after accept() ran out of descriptors or memory.  Precedent: trio.serve_listeners."""
+
+# --- discovery -----------------------------------------------------------------------------------
+
+RENDEZVOUS_MIDNIGHT_SECONDS: Final = 3_600
+"""This close to midnight (UTC) one looks under the neighbour day's rendezvous, too: six times the clock skew that
+we allow, and four times the period between two looks."""
+
+ADDRESSES_FOUND_BURST: Final = 256
+"""Addresses taken from the DHT, or from the local network, at once: as many more come back with each time that we
+look.  A reply of one DHT node has 100 at most, and a lookup asks about twenty."""
+
+ADDRESSES_FOUND_MAX: Final = 1_024
+"""Addresses in the book that only a rendezvous told us: a quarter of it, so that whoever floods a rendezvous,
+which costs nothing, crowds out nobody who was announced or who answered."""
+
+LOCAL_SEARCH_MAX_BYTES: Final = 1_400
+"""One search in the local network.  Precedent: BEP 14, to stay below the MTU."""
+
+LOCAL_SEARCH_SECONDS: Final = 60.0
+"""Between two searches of ours for the same rendezvous.  Precedent: BEP 14, against storms in large networks."""
+
+LOCAL_SEARCHES_PER_SECOND: Final = 16
+"""Searches of others that are read; an office of 1,000 BitTorrent clients makes four a second."""
+
+LOCAL_SEARCHES_BURST: Final = 128
+"""Searches of others that are read at once after a quiet time."""
+
+LOCAL_HEARD_MAX: Final = 1_024
+"""Addresses of the local network whose last search is remembered; the one that was quiet longest goes first."""
+
+LOCAL_COOKIE_MAX_BYTES: Final = 64
+"""The mark by which a program knows its own search again; libtorrent's has 8."""
+
+LOCAL_PLACES_MAX: Final = 32
+"""Addresses of this machine from which the local network is searched: a host of containers may have hundreds."""
+
+PORT_FILE_MAX_BYTES: Final = 64
+"""The file in which a VPN program says which port it forwards: one number, perhaps with a line end."""
+
+# --- budgets: what one peer may cost ---
+
+PEER_RECEIVED_BURST_BYTES: Final = 64 * MIB
+"""Bytes that one peer may send at once: the largest manifest body, 10,000 records of 1 KB, and twenty
+megabytes of .torrents, so that an honest cold start never waits."""
+
+PEER_RECEIVED_BYTES_PER_SECOND: Final = 256 * KIB
+"""Bytes that one peer may send for ever.  The whole network of 100,000 nodes changes 30 kB a second,
+which comes over eight sessions.  Precedent: go-ethereum's light servers keep such a buffer, recharged at
+a fixed rate, for each client."""
+
+PEER_SENT_BURST_BYTES: Final = 64 * MIB
+"""Bytes that one peer may have of us at once: 50 bytes ask for a chunk of 256 KiB.  As much as we would
+take from it, and for the same reason."""
+
+PEER_SENT_BYTES_PER_SECOND: Final = 256 * KIB
+"""Bytes that one peer may have of us for ever: 22 GB a day.  Precedent: Bitcoin's -maxuploadtarget."""
+
+PEER_WORK_BURST_SECONDS: Final = 10.0
+"""Processor time that the messages of one peer may take at once: 10,000 new records take one to three
+(measured), so that an honest cold start never waits."""
+
+PEER_WORK_SECONDS_PER_SECOND: Final = 0.01
+"""Processor time that one peer may take for ever: 1 % of a core, or 48 % for the 48 sessions that strangers
+may open.  Taking part in a network of 10,000 nodes costs a tenth of that for all peers together."""
+
+NETWORK_BUDGETS_MAX: Final = 4
+"""What one /24 or /64 of the public internet may cost, in budgets of one peer: half the sessions that it may
+have, so that fresh keys from one place add up to no more."""
+
+BUDGET_WAIT_MAX_SECONDS: Final = 25.0
+"""The longest wait before the next frame of a peer that is over its budget.  Less than
+SEND_TIMEOUT_SECONDS, after which an honest peer would take us for dead."""
+
+PEER_OVERSPENT_SECONDS: Final = 300.0
+"""A peer that had to wait before each of its frames for so long is told OVERLOADED.  A new node that gets
+all of 100,000 records of 1 KB from one peer is over its budget for 150 s; nobody else is that long."""
+
+PEERS_TRACKED_MAX: Final = 4_096
+"""Keys whose budget is remembered, at 500 bytes each; the quietest is forgotten first, which at
+HANDSHAKES_PER_SECOND takes more than a minute."""

@@ -319,7 +319,7 @@ class Node:
 
     def _publish_where_due(self, now: Instant, out: list[Effect]) -> None:
         state = self.state
-        if state.reachable is None or not self._may_publish:
+        if state.reachable is None or not self._may_publish or not state.gossip.may_speak(now):
             return
         is_due = (state.dirty and now.monotonic_seconds >= self._next_publish_at) or state.urgent
         if not is_due and now.monotonic_seconds < self._refresh_at:

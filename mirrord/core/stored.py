@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from mirrord.core.effects import ShardState
 from mirrord.core.records.ids import Address, CollectionId, NodeId, Sha256, ShardKey
-from mirrord.core.records.recordset import RecordKey
+from mirrord.core.records.record import RecordKey
 
 
 @dataclass(frozen=True, slots=True)

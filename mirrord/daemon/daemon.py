@@ -25,7 +25,7 @@ from mirrord.core.node import Node
 from mirrord.core.records.codec import decode_manifest_body
 from mirrord.core.records.ids import Address, Sha256, to_text
 from mirrord.core.records.kinds import ManifestBody, ManifestHead
-from mirrord.core.records.recordset import open_record
+from mirrord.core.records.record import open_record
 from mirrord.core.records.signing import SigningKey
 from mirrord.core.stored import Stored
 from mirrord.daemon.addresses import addresses_to_announce
@@ -91,10 +91,10 @@ class _Daemon:
         store.stored = Stored()
         first = node.start(read_clocks())
         loop = NodeLoop(node, store, self._supervisor.alive)
-        network = Network(NetworkSettings(config.listen), self._seed, loop.emit)
+        network = Network(NetworkSettings(config.listen), self._seed, loop.emit, loop.deliver)
         engine = LibtorrentEngine(_engine_settings(config), partial(_read_torrent, store, loop), loop.emit)
         loop.connect(network, engine, config.data_folder)
-        api = DaemonApi(loop, engine, store.blobs, config.data_folder, node, self._request_stop)
+        api = DaemonApi(loop, network, engine, store.blobs, config.data_folder, node, self._request_stop)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._heed_signals)
             nursery.start_soon(self._reload_when_told, loop)

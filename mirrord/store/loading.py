@@ -13,7 +13,7 @@ from mirrord.core.errors import StorageError
 from mirrord.core.limits import SHARDS_MAX
 from mirrord.core.records.ids import KEY_BYTES, Address, CollectionId, NodeId, ShardIndex, ShardKey
 from mirrord.core.records.kinds import Kind
-from mirrord.core.records.recordset import RecordKey
+from mirrord.core.records.record import RecordKey
 from mirrord.core.stored import Stored, StoredCollection, StoredPeer, StoredRecord, StoredShard
 from mirrord.store.database import Row, Transaction, Value
 from mirrord.store.database_file import MOVE_AWAY_HINT
@@ -68,7 +68,7 @@ def _record(row: Row) -> StoredRecord:
     kind, subject, sequence, envelope = row
     if not isinstance(envelope, bytes):
         raise ValueError("the envelope is not bytes")
-    return StoredRecord(RecordKey(Kind(_whole(kind)), _key(subject)), _whole(sequence) % _UNSIGNED_64, envelope)
+    return StoredRecord(RecordKey(Kind(_whole(kind)), _subject(subject)), _whole(sequence) % _UNSIGNED_64, envelope)
 
 
 def _shard(row: Row) -> StoredShard:
@@ -100,6 +100,13 @@ def _address(host: Value, number: Value) -> Address:
 def _key(value: Value) -> bytes:
     if not isinstance(value, bytes) or len(value) != KEY_BYTES:
         raise ValueError(f"a key is not {KEY_BYTES} bytes")
+    return value
+
+
+def _subject(value: Value) -> bytes:
+    """An admission is about an author, a collection and a subject; any other record about one key."""
+    if not isinstance(value, bytes) or len(value) not in (KEY_BYTES, 3 * KEY_BYTES):
+        raise ValueError("what a record is about is neither one key nor three")
     return value
 
 

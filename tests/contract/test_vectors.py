@@ -15,7 +15,7 @@ import pytest
 from mirrord.core import limits
 from mirrord.core.clock import Instant
 from mirrord.core.errors import MirrordError, RecordError, RejectReason, RemoteProtocolError, UsageError
-from mirrord.core.gossip.fingerprints import Fingerprints, bucket_of, fingerprint, record_id
+from mirrord.core.gossip.fingerprints import Fingerprints, bucket_of
 from mirrord.core.gossip.liveness import presence
 from mirrord.core.placement.domains import Domains, subnet_of
 from mirrord.core.placement.keys import day_of, key_of, mix, node_hash, salt, shard_hash, weight_of
@@ -41,7 +41,8 @@ from mirrord.core.records.ids import (
 )
 from mirrord.core.records.invitation import format_invitation, parse_invitation
 from mirrord.core.records.kinds import Kind, ManifestBody, ManifestHead, Shard
-from mirrord.core.records.recordset import Record, RecordKey, RecordSet
+from mirrord.core.records.record import RecordKey, fingerprint, make_record, record_id
+from mirrord.core.records.recordset import RecordSet
 from mirrord.core.records.shardset import ShardSet
 from mirrord.core.records.signing import SigningKey, sign, verify
 from mirrord.core.timing import PROFILES
@@ -280,7 +281,7 @@ def test_digests(case: Case) -> None:
         assert bucket_of(identity, 4) == entry["bucket_of_4_bits"]
         assert bucket_of(identity, 15) == entry["bucket_of_15_bits"]
         content = ManifestHead(CollectionId(key.subject), 1, 0, Sha256(bytes(32)), 1)  # its place alone counts
-        held.put(Record(key, entry["sequence"], b"", content))
+        held.put(make_record(key, entry["sequence"], b"", content))
         check_set()
 
 

@@ -7,7 +7,7 @@ from mirrord.core import effects as ef
 from mirrord.core.records.codec import decode_manifest_body
 from mirrord.core.records.ids import Address, CollectionId, Sha256, ShardKey
 from mirrord.core.records.kinds import Kind, ManifestBody, ManifestHead
-from mirrord.core.records.recordset import RecordKey, open_record
+from mirrord.core.records.record import RecordKey, open_record
 from mirrord.core.stored import Stored, StoredCollection, StoredPeer, StoredRecord, StoredShard
 
 LASTING = (*get_args(ef.PersistEffect), ef.StoreBlob)

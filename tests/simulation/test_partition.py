@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from mirrord.core.errors import RejectReason
 from mirrord.core.events import PledgeChanged
-from mirrord.core.records.recordset import RecordKey
+from mirrord.core.records.record import RecordKey
 from mirrord.core.timing import LAN
 from tests.simulation.virtual_network import Machine, VirtualNetwork, make_body
 

@@ -4,7 +4,7 @@ from mirrord.core import effects as ef
 from mirrord.core import events as ev
 from mirrord.core.records.ids import ShardIndex, ShardKey
 from mirrord.core.records.kinds import Kind
-from mirrord.core.records.recordset import RecordKey
+from mirrord.core.records.record import RecordKey
 from mirrord.core.statistics import ShardRole
 from tests.simulation.virtual_network import Machine, VirtualNetwork, make_body
 

@@ -22,7 +22,7 @@ from mirrord.core.node import Node
 from mirrord.core.records.codec import encode_manifest_body, encode_manifest_head
 from mirrord.core.records.ids import Address, CollectionId, NodeId, SessionId, Sha256, ShardIndex, ShardKey
 from mirrord.core.records.kinds import Announcement, Kind, ManifestBody, ManifestHead, Shard
-from mirrord.core.records.recordset import RecordKey, open_record
+from mirrord.core.records.record import RecordKey, open_record
 from mirrord.core.records.signing import SigningKey, sign
 from mirrord.core.statistics import ShardRole
 from mirrord.core.timing import DEMO, TimingProfile

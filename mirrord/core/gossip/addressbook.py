@@ -39,6 +39,10 @@ class AddressBook:
         self._contacts: dict[Address, Contact] = {}
         self._failing: dict[Address, None] = {}
 
+    def __len__(self) -> int:
+        """Return how many addresses are known."""
+        return len(self._contacts)
+
     def learn(self, address: Address, node: NodeId | None = None, pinned: bool = False) -> None:
         """Remember an address; what is known of it stays.  A pinned one is due at once."""
         known = self._contacts.get(address)

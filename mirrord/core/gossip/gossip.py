@@ -1,45 +1,33 @@
-"""The gossiping part of a node: its sessions, its records, its address book and its blobs.
+"""The gossiping part of a node: what it answers to its peers, and when it speaks by itself.
 
 It takes the events that concern the network and appends effects to an outbox.  What it learns for
 the rest of the node (new records, whole blobs) it returns as :class:`News`.
 """
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Final
 
 from mirrord.core import limits
 from mirrord.core.clock import Instant
-from mirrord.core.effects import (
-    CloseSession,
-    Dial,
-    Effect,
-    ForgetRecord,
-    PersistPeer,
-    PersistRecord,
-    ReadBlob,
-    SendMessage,
-)
+from mirrord.core.effects import CloseSession, Effect, PersistPeer, ReadBlob, SendMessage
 from mirrord.core.errors import RecordError, RejectReason, RemoteProtocolError
 from mirrord.core.events import DialFailed, SessionClosed, SessionOpened
 from mirrord.core.gossip import reconcile
 from mirrord.core.gossip.addressbook import AddressBook
 from mirrord.core.gossip.allowance import Allowance
 from mirrord.core.gossip.blobs import Ask, BlobFetches
-from mirrord.core.gossip.fingerprints import Fingerprints
+from mirrord.core.gossip.clockwatch import ClockWatch
+from mirrord.core.gossip.dialling import Dialling
+from mirrord.core.gossip.ledger import Ledger, Taken
+from mirrord.core.gossip.recall import Recall
 from mirrord.core.gossip.sessions import VERSION_MAX, VERSION_MIN, Session, Sessions, judge_hello
-from mirrord.core.records.ids import Address, CollectionId, NodeId, SessionId, Sha256
-from mirrord.core.records.kinds import Announcement, CollectionState, Kind
-from mirrord.core.records.recordset import Record, RecordKey, RecordSet
+from mirrord.core.records.ids import CollectionId, NodeId, SessionId, Sha256
+from mirrord.core.records.kinds import Announcement, Kind
+from mirrord.core.records.record import Record, RecordKey, record_id
+from mirrord.core.records.recordset import RecordSet
 from mirrord.core.timing import TimingProfile
 from mirrord.core.wire import messages as m
-
-_SESSIONS_WANTED: Final = 8
-"""Sessions that a node tries to keep open; push reaches everybody over a few hops of eight."""
-
-_ROTATE_ROUNDS: Final = 5
-"""Every so many rounds a node with enough sessions trades one for a new peer.  Otherwise the graph
-freezes: two halves of a network that was cut in two would each be content with itself for ever."""
 
 
 @dataclass(slots=True)
@@ -57,25 +45,37 @@ class Gossip:
         self._own = own
         self._agent = agent
         self._timing = timing
-        self.records = RecordSet(timing.dead_band_seconds)
+        self.counts: Counter[str] = Counter()
+        self.limits_reached: Counter[str] = Counter()
+        self.ledger = Ledger(timing, self.limits_reached)
         self.sessions = Sessions(own)
-        self.book = AddressBook(timing)
+        self.dialling = Dialling(own, self.sessions, timing)
         self.blobs = BlobFetches()
-        self.fingerprints: dict[CollectionId, Fingerprints] = {}
+        self.clock = ClockWatch()
+        self.recall = Recall(min(timing.gossip_period_seconds, limits.RECALL_SECONDS))
         self._next_round_at = 0.0
         self._rounds = 0
-        self._relays: dict[RecordKey, Allowance] = {}
-        self.counts: Counter[str] = Counter()
-        self.rejected: Counter[RejectReason] = Counter()
+
+    @property
+    def records(self) -> RecordSet:
+        """The newest record of everybody."""
+        return self.ledger.records
+
+    @property
+    def rejected(self) -> Counter[RejectReason]:
+        """How many records changed nothing, by reason."""
+        return self.ledger.rejected
+
+    @property
+    def book(self) -> AddressBook:
+        """The addresses to dial."""
+        return self.dialling.book
 
     # --- collections ---------------------------------------------------------------------------
 
     def join(self, collection: CollectionId, now: Instant, out: list[Effect]) -> None:
         """Take part in a collection's gossip."""
-        self.records.join(collection)
-        index = self.fingerprints.setdefault(collection, Fingerprints())
-        for record in self.records.offered(collection):
-            index.put(record)
+        self.ledger.join(collection)
         self._next_round_at = now.monotonic_seconds
         self._greet_again(now, out)
         for session in self.sessions.greeted():
@@ -83,8 +83,7 @@ class Gossip:
 
     def part(self, collection: CollectionId, now: Instant, out: list[Effect]) -> None:
         """Take no further part; records that only this collection kept are forgotten."""
-        self.fingerprints.pop(collection, None)
-        out.extend(ForgetRecord(r.key, self.records.highest(r.key)) for r in self.records.part(collection))
+        self.ledger.part(collection, out)
         self._greet_again(now, out)
         for session in self.sessions.greeted():
             self._share(session, out)
@@ -92,11 +91,12 @@ class Gossip:
                 self._close(session, m.GoodbyeCode.NOTHING_SHARED, "we left the last collection in common", out)
 
     def _greet_again(self, now: Instant, out: list[Effect]) -> None:
-        hello = self._hello(now)
-        out.extend(SendMessage(s.session, hello) for s in self.sessions.greeted())
+        out.extend(SendMessage(s.session, self._hello(s, now)) for s in self.sessions.greeted())
 
-    def _hello(self, now: Instant) -> m.Hello:
-        return m.Hello(VERSION_MIN, VERSION_MAX, self._agent, int(now.unix_seconds), tuple(sorted(self.fingerprints)))
+    def _hello(self, session: Session, now: Instant) -> m.Hello:
+        joined = tuple(sorted(self.ledger.indexes))
+        seen_at = session.remote.host if session.remote is not None else ""
+        return m.Hello(VERSION_MIN, VERSION_MAX, self._agent, int(now.unix_seconds), joined, seen_at)
 
     # --- sessions ------------------------------------------------------------------------------
 
@@ -106,15 +106,13 @@ class Gossip:
         if event.dialled is not None:
             self.book.answered(event.dialled, event.peer)
             out.append(PersistPeer(event.dialled, event.peer, int(now.unix_seconds)))
-        session, loser = self.sessions.opened(event.session, event.peer, event.dialled, now)
+        session, loser = self.sessions.opened(event, now)
         if loser is not session:
-            out.append(SendMessage(session.session, self._hello(now)))
+            out.append(SendMessage(session.session, self._hello(session, now)))
         if loser is not None:
             self._close(loser, m.GoodbyeCode.DUPLICATE, "we have another session", out)
-        elif event.dialled is not None and len(self.sessions) > _SESSIONS_WANTED:
-            oldest = self.sessions.oldest_dialled()
-            if oldest is not None and oldest is not session:
-                self._close(oldest, m.GoodbyeCode.UNSPECIFIED, "making room for another peer", out)
+        elif event.dialled is not None and (surplus := self.dialling.surplus(session)) is not None:
+            self._close(surplus, m.GoodbyeCode.UNSPECIFIED, "making room for another peer", out)
 
     def closed(self, event: SessionClosed, now: Instant) -> None:
         """Forget a session that is gone."""
@@ -163,7 +161,7 @@ class Gossip:
             case m.Hello():
                 self._greeted(session, message, now, out)
             case m.Records():
-                self._admit(session, message, now, out, news)
+                self._take(session, message, now, out, news)
             case m.Summary() | m.Buckets() | m.Listing() | m.RecordRequest():
                 if self._may_answer(session, message.collection, now):
                     self._reconcile(session, message, out)
@@ -179,6 +177,8 @@ class Gossip:
                 self._dismissed(session, message, now)
             case m.BlobRequest():
                 out.append(ReadBlob(session.session, message.sha256, message.offset))
+            case m.Probe() | m.ProbeResult():
+                return
 
     def _dismissed(self, session: Session, goodbye: m.Goodbye, now: Instant) -> None:
         """The peer ends the session; its address is as good as before where another session is the reason."""
@@ -190,7 +190,7 @@ class Gossip:
             self.book.failed(session.dialled, now)
 
     def _greeted(self, session: Session, hello: m.Hello, now: Instant, out: list[Effect]) -> None:
-        verdict = judge_hello(hello, frozenset(self.fingerprints))
+        verdict = judge_hello(hello, frozenset(self.ledger.indexes))
         if isinstance(verdict, m.Goodbye):
             if session.dialled is not None:
                 self.book.failed(session.dialled, now)
@@ -198,16 +198,19 @@ class Gossip:
             return
         if session.dialled is not None:
             self.book.welcomed(session.dialled)
+            self.clock.note(session.peer, hello.unix_seconds, now)
         session.greeted, session.joined = True, hello.collections
         self._share(session, out)
 
     def _share(self, session: Session, out: list[Effect]) -> None:
         """Work out what we have in common with a peer, and open a round on what is new to both."""
-        before, session.shared = session.shared, tuple(c for c in session.joined if c in self.fingerprints)
+        before, session.shared = session.shared, tuple(c for c in session.joined if c in self.ledger.indexes)
         for collection in session.shared:
             if collection not in before:
-                summary = reconcile.summarise(collection, self.fingerprints[collection])
+                summary = reconcile.summarise(collection, self.ledger.indexes[collection])
                 out.append(SendMessage(session.session, summary))
+                own = record_id(RecordKey(Kind.ANNOUNCEMENT, self._own))
+                out.append(SendMessage(session.session, m.RecordRequest(collection, (own,))))
 
     def _may_answer(self, session: Session, collection: CollectionId, now: Instant) -> bool:
         """Whether a peer may ask that now; what is not answered, it asks again a period later."""
@@ -217,12 +220,14 @@ class Gossip:
         if allowance is None:
             each = self._timing.gossip_period_seconds / limits.ROUND_MESSAGES_BURST
             allowance = session.rounds[collection] = Allowance(limits.ROUND_MESSAGES_BURST, each, now)
-        return allowance.take(now)
+        may = allowance.take(now)
+        self.limits_reached["ROUND_MESSAGES_BURST"] += not may
+        return may
 
     def _reconcile(
         self, session: Session, message: m.Summary | m.Buckets | m.Listing | m.RecordRequest, out: list[Effect]
     ) -> None:
-        ours = self.fingerprints[message.collection]
+        ours = self.ledger.indexes[message.collection]
         answer: m.Message | None = None
         keys: tuple[RecordKey, ...] = ()
         match message:
@@ -236,89 +241,75 @@ class Gossip:
                 keys = reconcile.requested_keys(message, ours)
         if answer is not None:
             out.append(SendMessage(session.session, answer))
-        for batch in reconcile.batches(message.collection, keys, self.records):
-            out.append(SendMessage(session.session, batch))
+        batches = list(reconcile.batches(message.collection, keys, self.records))
+        if isinstance(message, m.RecordRequest) and not batches:
+            batches = [m.Records(message.collection, ())]  # who asks may be waiting for it, to speak
+        out.extend(SendMessage(session.session, batch) for batch in batches)
 
     # --- records -------------------------------------------------------------------------------
 
-    def _admit(self, session: Session, message: m.Records, now: Instant, out: list[Effect], news: News) -> None:
-        for envelope in message.envelopes:
-            if self.records.is_known(envelope):
-                continue
-            try:
-                record, older = self.records.admit(envelope, now)
-            except RecordError as error:
-                self.rejected[error.reason] += 1
-                if error.reason.is_peers_fault:
-                    raise
-                continue
-            self.counts["records_accepted"] += 1
-            news.records.append(record)
-            self._keep(record, out)
-            self._index(record, older)
-            if is_urgent(record, older) and self._may_relay(record.key, now):
-                self._push(record, session.session, out)
+    def _take(self, session: Session, message: m.Records, now: Instant, out: list[Effect], news: News) -> None:
+        self.recall.answered()
+        taken: list[Taken] = []
+        try:
+            self.ledger.take(message.envelopes, now, out, taken)
+        finally:
+            self._took(session, taken, now, out, news)
 
-    def _may_relay(self, author: RecordKey, now: Instant) -> bool:
-        """Whether an author has not had too much passed on; the newest still travels by anti-entropy."""
-        allowance = self._relays.get(author)
-        if allowance is None:
-            allowance = Allowance(limits.RELAYS_BURST, self._timing.publish_gap_seconds, now)
-            self._relays[author] = allowance
-        return allowance.take(now)
+    def _took(self, session: Session, taken: list[Taken], now: Instant, out: list[Effect], news: News) -> None:
+        """Note what is new, also where a bad record ends the session behind it."""
+        self.counts["records_accepted"] += len(taken)
+        for new in taken:
+            news.records.append(new.record)
+            self._learn_addresses(new.record)
+            content = new.record.content
+            if session.dialled is not None and isinstance(content, Announcement) and self._is_fresh(session, new):
+                self.clock.note(session.peer, content.issued_at, now)
+        self._push([new.record for new in taken if new.is_urgent], session.session, out)
+
+    def _is_fresh(self, session: Session, new: Taken) -> bool:
+        """Whether its author sent us this the moment it was signed."""
+        return new.is_urgent and new.record.key.subject == session.peer
 
     def put(self, envelope: bytes, now: Instant, out: list[Effect]) -> Record:
         """Take a record of our own operator's making, and push it to everybody at once."""
-        record, older = self.records.admit(envelope, now, is_ours=True)
-        self._keep(record, out)
-        self._index(record, older)
-        self._push(record, None, out)
+        record = self.ledger.put(envelope, now, out)
+        self._push([record], None, out)
         return record
 
-    def _keep(self, record: Record, out: list[Effect]) -> None:
-        """Store an announcement; a manifest head is stored together with its body, by whoever takes that over."""
-        if record.key.kind is Kind.ANNOUNCEMENT:
-            out.append(PersistRecord(record.key, record.sequence, record.envelope))
-
-    def _index(self, record: Record, older: Record | None) -> None:
-        for collection, index in self.fingerprints.items():
-            if record.is_about(collection):
-                index.put(record)
-            elif older is not None:
-                index.drop(older.key)
+    def _learn_addresses(self, record: Record) -> None:
         if isinstance(record.content, Announcement) and record.key.subject != self._own:
             for address in record.content.coordination:
                 self.book.learn(address, NodeId(record.key.subject))
 
-    def _push(self, record: Record, source: SessionId | None, out: list[Effect]) -> None:
-        for session in self.sessions.greeted():
-            collection = next((c for c in session.shared if record.is_about(c)), None)
-            if session.session != source and collection is not None:
-                out.append(SendMessage(session.session, m.Records(collection, (record.envelope,))))
+    def _push(self, records: Iterable[Record], source: SessionId | None, out: list[Effect]) -> None:
+        """Send records at once to all who share their collections, but for whom they came from."""
+        pushed = list(records)
+        for session in self.sessions.greeted() if pushed else ():
+            for collection in session.shared if session.session != source else ():
+                keys = [record.key for record in pushed if record.is_about(collection)]
+                for batch in reconcile.batches(collection, keys, self.records):
+                    out.append(SendMessage(session.session, batch))
 
     def restored(self, record: Record) -> None:
         """Index a record of an earlier run."""
-        self._index(record, None)
+        self.ledger.restored(record)
+        self._learn_addresses(record)
+
+    def may_speak(self, now: Instant) -> bool:
+        """Whether this node may sign an announcement: it knows its last one, and its clock is right."""
+        may_ask = len(self.sessions) > 0 or len(self.book) > 0
+        return self.recall.is_over(now, may_ask) and not self.clock.is_wrong(now)
 
     # --- time ----------------------------------------------------------------------------------
-
-    def learn(self, addresses: tuple[Address, ...], pinned: bool) -> None:
-        """Remember addresses to dial."""
-        for address in addresses:
-            self.book.learn(address, pinned=pinned)
 
     def passed(self, now: Instant, dice: float, out: list[Effect]) -> None:
         """Do what is due: drop what died, close who is silent, ask for blobs, open a round."""
         for session in self.sessions.silent(now):
             self._close(session, m.GoodbyeCode.PROTOCOL, "no Hello in time", out)
-        self._relays = {key: relays for key, relays in self._relays.items() if not relays.is_whole(now)}
-        expired = self.records.expire(now)
-        for record in expired.retired + expired.dropped:
-            for index in self.fingerprints.values():
-                index.drop(record.key)
-        out.extend(ForgetRecord(record.key, record.sequence) for record in expired.dropped)
+        self.ledger.expire(now, out)
         self.ask_for_blobs(now, out)
-        if now.monotonic_seconds >= self._next_round_at and self.fingerprints:
+        if now.monotonic_seconds >= self._next_round_at and self.ledger.indexes:
             self._round(now, dice, out)
 
     def ask_for_blobs(self, now: Instant, out: list[Effect]) -> None:
@@ -336,34 +327,12 @@ class Gossip:
             self.counts["gossip_rounds"] += 1
             session = greeted[int(dice * len(greeted))]
             for collection in session.shared:
-                out.append(SendMessage(session.session, reconcile.summarise(collection, self.fingerprints[collection])))
-        wanted = _SESSIONS_WANTED - len(self.sessions)
-        if self._rounds % _ROTATE_ROUNDS == 0:
-            wanted = max(1, wanted)
-        room = min(wanted, limits.DIALS_MAX) - self.book.dialling()
-        for attempt in range(max(0, room)):
-            turned = (dice + attempt / limits.DIALS_MAX) % 1.0
-            address = self.book.choose(now, turned, self.sessions.peers() | {self._own})
-            if address is None:
-                break
-            self.book.dialled(address)
-            out.append(Dial(address))
+                summary = reconcile.summarise(collection, self.ledger.indexes[collection])
+                out.append(SendMessage(session.session, summary))
+        self.dialling.dial(self._rounds, now, dice, out)
 
     @property
     def next_deadline(self) -> float:
         """Monotonic seconds at which the next round is due; never, without a collection."""
-        return self._next_round_at if self.fingerprints else float("inf")
+        return self._next_round_at if self.ledger.indexes else float("inf")
 
-
-def is_urgent(record: Record, older: Record | None) -> bool:
-    """Whether a record changes what others would decide, so that it travels on at once."""
-    if older is None or not isinstance(record.content, Announcement) or not isinstance(older.content, Announcement):
-        return True
-    return [_decisive(state) for state in record.content.collections] != [
-        _decisive(state) for state in older.content.collections
-    ]
-
-
-def _decisive(state: CollectionState) -> tuple[object, ...]:
-    claims = tuple((claim.shard, claim.fetching) for claim in state.claims)
-    return (state.collection, state.holdings, claims, state.releases, state.parting)

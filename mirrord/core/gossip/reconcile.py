@@ -19,18 +19,19 @@ from collections.abc import Iterable, Iterator
 
 from mirrord.core import limits
 from mirrord.core.errors import RemoteProtocolError
-from mirrord.core.gossip.fingerprints import Fingerprints, bucket_of
+from mirrord.core.gossip.fingerprints import Index, bucket_of
 from mirrord.core.records.ids import CollectionId
-from mirrord.core.records.recordset import RecordKey, RecordSet
+from mirrord.core.records.record import RecordKey
+from mirrord.core.records.recordset import RecordSet
 from mirrord.core.wire.messages import Buckets, Listing, RecordRequest, Records, Summary
 
 
-def summarise(collection: CollectionId, ours: Fingerprints) -> Summary:
+def summarise(collection: CollectionId, ours: Index) -> Summary:
     """Open a round."""
     return Summary(collection, ours.root, len(ours))
 
 
-def answer_summary(theirs: Summary, ours: Fingerprints) -> Buckets | None:
+def answer_summary(theirs: Summary, ours: Index) -> Buckets | None:
     """Say where we might differ, or nothing where we do not."""
     if (theirs.root, theirs.records) == (ours.root, len(ours)):
         return None
@@ -38,7 +39,7 @@ def answer_summary(theirs: Summary, ours: Fingerprints) -> Buckets | None:
     return Buckets(theirs.collection, bits, ours.digests(bits))
 
 
-def answer_buckets(theirs: Buckets, ours: Fingerprints, start: int) -> Listing | None:
+def answer_buckets(theirs: Buckets, ours: Index, start: int) -> Listing | None:
     """List the buckets that differ, from bucket ``start`` around, as many as fit one message.
 
     ``start`` changes from round to round, so that the buckets which did not fit come first some time.
@@ -65,7 +66,7 @@ def answer_buckets(theirs: Buckets, ours: Fingerprints, start: int) -> Listing |
     return Listing(theirs.collection, theirs.bits, tuple(sorted(chosen)), listed[: limits.LISTING_MAX_ENTRIES])
 
 
-def compare_listing(theirs: Listing, ours: Fingerprints) -> tuple[tuple[RecordKey, ...], RecordRequest | None]:
+def compare_listing(theirs: Listing, ours: Index) -> tuple[tuple[RecordKey, ...], RecordRequest | None]:
     """Return the keys of our records that they lack, newest first, and the request for what we lack.
 
     Raises :class:`RemoteProtocolError` where an entry lies outside the buckets that are listed.
@@ -84,7 +85,7 @@ def compare_listing(theirs: Listing, ours: Fingerprints) -> tuple[tuple[RecordKe
     return tuple(entry.key for entry in to_send), request
 
 
-def requested_keys(request: RecordRequest, ours: Fingerprints) -> tuple[RecordKey, ...]:
+def requested_keys(request: RecordRequest, ours: Index) -> tuple[RecordKey, ...]:
     """Return the keys of the requested records that we have."""
     found = (ours.get(identity) for identity in dict.fromkeys(request.ids))
     return tuple(entry.key for entry in found if entry is not None)

@@ -9,6 +9,7 @@ from typing import Final
 
 from mirrord.core import limits
 from mirrord.core.clock import Instant
+from mirrord.core.events import SessionOpened
 from mirrord.core.gossip.allowance import Allowance
 from mirrord.core.records.ids import Address, CollectionId, NodeId, SessionId
 from mirrord.core.wire.messages import PROTOCOL_VERSION, Goodbye, GoodbyeCode, Hello
@@ -21,12 +22,15 @@ VERSION_MAX: Final = PROTOCOL_VERSION
 class Session:
     """One session.  ``joined`` is what the peer's newest Hello says, ``shared`` what we joined of it.
 
+    ``dialled`` is the address that we dialled, if it was us, and ``remote`` where the peer's packets come from.
+
     ``rounds`` is how much of anti-entropy we still answer, for each of these.
     """
 
     session: SessionId
     peer: NodeId
     dialled: Address | None
+    remote: Address | None
     opened_at: float
     greeted: bool = False
     joined: tuple[CollectionId, ...] = ()
@@ -48,13 +52,11 @@ class Sessions:
         """Return a session that is open."""
         return self._sessions.get(session)
 
-    def opened(
-        self, session: SessionId, peer: NodeId, dialled: Address | None, now: Instant
-    ) -> tuple[Session, Session | None]:
+    def opened(self, event: SessionOpened, now: Instant) -> tuple[Session, Session | None]:
         """Enter a new session; return it and the one of the two that must go where there are two now."""
-        new = Session(session, peer, dialled, now.monotonic_seconds)
-        twin = next((s for s in self._sessions.values() if s.peer == peer), None)
-        self._sessions[session] = new
+        new = Session(event.session, event.peer, event.dialled, event.remote, now.monotonic_seconds)
+        twin = next((s for s in self._sessions.values() if s.peer == event.peer), None)
+        self._sessions[event.session] = new
         if twin is None:
             return new, None
         return new, (new if self._outranks(twin, new) else twin)
@@ -73,9 +75,9 @@ class Sessions:
         """Return the sessions that have exchanged Hellos, oldest first."""
         return [s for s in self._sessions.values() if s.greeted]
 
-    def oldest_dialled(self) -> Session | None:
-        """Return the session that we ourselves opened longest ago."""
-        return next((s for s in self._sessions.values() if s.dialled is not None), None)
+    def dialled(self) -> list[Session]:
+        """Return the sessions that we ourselves opened, oldest first."""
+        return [s for s in self._sessions.values() if s.dialled is not None]
 
     def peers(self) -> frozenset[NodeId]:
         """Return everybody at the other end of a session."""

@@ -2,6 +2,7 @@
 
 import ipaddress
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from itertools import pairwise
 from typing import Final
 
@@ -53,10 +54,10 @@ def announcement_from(message: pb.Announcement) -> Announcement:
         free_bytes=whole(message.free_bytes, "free_bytes"),
         down_bytes_per_second=whole(message.down_bytes_per_second, "down_bytes_per_second"),
         up_bytes_per_second=whole(message.up_bytes_per_second, "up_bytes_per_second"),
-        operator=text(message.operator, limits.LABEL_MAX_BYTES, "operator"),
-        country=text(message.country, limits.LABEL_MAX_BYTES, "country"),
+        operator=_label(message.operator, "operator"),
+        country=_label(message.country, "country"),
         asn=whole(message.asn, "asn", high=_ASN_MAX),
-        agent=text(message.agent, limits.LABEL_MAX_BYTES, "agent"),
+        agent=_label(message.agent, "agent"),
         collections=collections,
     )
 
@@ -129,17 +130,29 @@ def _endpoints_from(messages: Sequence[pb.Endpoint]) -> tuple[Address, ...]:
 
 
 def _endpoint_from(message: pb.Endpoint) -> Address:
-    if len(message.ip) not in (4, 16):
-        raise RecordError(RejectReason.MALFORMED, f"an IP address of {len(message.ip)} bytes")
-    ip = ipaddress.ip_address(message.ip)
+    return Address(_host(message.ip), whole(message.port, "port", low=1, high=65_535))
+
+
+@lru_cache(maxsize=1_024)
+def _host(packed: bytes) -> str:
+    """Return the literal of an address; both kinds of endpoint mostly have the same, which is kept once."""
+    if len(packed) not in (4, 16):
+        raise RecordError(RejectReason.MALFORMED, f"an IP address of {len(packed)} bytes")
+    ip = ipaddress.ip_address(packed)
     # Python looks through ::ffff:a.b.c.d from 3.13 on only, and nodes must agree on what is malformed.
     plain = (ip.ipv4_mapped if isinstance(ip, ipaddress.IPv6Address) else None) or ip
     if plain.is_unspecified or plain.is_multicast:
         raise RecordError(RejectReason.MALFORMED, f"nobody listens at {ip}")
-    return Address(str(ip), whole(message.port, "port", low=1, high=65_535))
+    return str(ip)
+
+
+@lru_cache(maxsize=4_096)
+def _label(value: str, what: str) -> str:
+    """Check a label; thousands of nodes have the same country and agent, which are kept once."""
+    return text(value, limits.LABEL_MAX_BYTES, what)
 
 
 def _ascending(values: Iterable[bytes] | Iterable[int], what: str) -> None:
     listed = list(values)
-    if any(not a < b for a, b in pairwise(listed)):  # type: ignore[operator]
+    if len(listed) > 1 and any(not a < b for a, b in pairwise(listed)):  # type: ignore[operator]
         raise RecordError(RejectReason.MALFORMED, f"{what} are not in ascending order, each once")

@@ -14,10 +14,12 @@ from google.protobuf.message import DecodeError, Message
 from mirrord.core import limits
 from mirrord.core.errors import RecordError, RejectReason
 from mirrord.core.records import records_pb2 as pb
+from mirrord.core.records.admission_codec import admission_from, admission_to
 from mirrord.core.records.announcement_codec import announcement_from, announcement_to
 from mirrord.core.records.bounds import bounded, exact, text, whole
-from mirrord.core.records.ids import KEY_BYTES, CollectionId, Sha256, ShardIndex
+from mirrord.core.records.ids import KEY_BYTES, CollectionId, NodeId, Sha256, ShardIndex
 from mirrord.core.records.kinds import (
+    Admission,
     Announcement,
     ManifestBody,
     ManifestHead,
@@ -40,6 +42,16 @@ def encode_announcement(announcement: Announcement) -> bytes:
 def decode_announcement(body: bytes) -> Announcement:
     """Parse a body whose signature holds."""
     return announcement_from(_parse(pb.Announcement.FromString, body, limits.RECORD_BODY_MAX_BYTES))
+
+
+def encode_admission(admission: Admission) -> bytes:
+    """Return the body to sign."""
+    return admission_to(admission).SerializeToString(deterministic=True)
+
+
+def decode_admission(body: bytes, author: NodeId) -> Admission:
+    """Parse a body that ``author`` signed."""
+    return admission_from(_parse(pb.Admission.FromString, body, limits.RECORD_BODY_MAX_BYTES), author)
 
 
 def encode_manifest_head(head: ManifestHead) -> bytes:

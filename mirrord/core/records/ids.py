@@ -16,9 +16,12 @@ CollectionId = NewType("CollectionId", bytes)
 Sha256 = NewType("Sha256", bytes)
 ShardIndex = NewType("ShardIndex", int)
 SessionId = NewType("SessionId", int)
+RecordId = bytes
+"""Eight bytes that name a record: BLAKE2b of its kind and key (see ``records.record``)."""
 
 KEY_BYTES: Final = 32
 SHORT_CHARACTERS: Final = 8
+_PORT_MAX_DIGITS: Final = 5
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -67,6 +70,7 @@ def address_from_text(text: str) -> Address:
         host = host[1:-1]
     elif ":" in host:
         raise UsageError(f"{text!r}: an IPv6 address needs brackets", "write [::1]:7700")
-    if not separator or not host or not port.isascii() or not port.isdigit() or not 0 < int(port) < 65_536:
+    is_number = port.isascii() and port.isdigit() and len(port) <= _PORT_MAX_DIGITS
+    if not separator or not host or not is_number or not 0 < int(port) < 65_536:
         raise UsageError(f"{text!r} is not an address", "write host:port, for example 203.0.113.7:7700")
     return Address(host, int(port))

@@ -7,7 +7,7 @@ program sees protobuf.  Times here are unix seconds, because they are signed.
 from dataclasses import dataclass
 from enum import IntEnum
 
-from mirrord.core.records.ids import Address, CollectionId, Sha256, ShardIndex
+from mirrord.core.records.ids import Address, CollectionId, NodeId, Sha256, ShardIndex
 from mirrord.core.records.shardset import NO_SHARDS, ShardSet
 
 
@@ -16,6 +16,8 @@ class Kind(IntEnum):
 
     MANIFEST_HEAD = 1
     ANNOUNCEMENT = 2
+    ADMISSION = 3
+    EQUIVOCATION = 4
 
 
 class Quality(IntEnum):
@@ -102,6 +104,64 @@ class ManifestHead:
     issued_at: int
     body_sha256: Sha256
     body_bytes: int
+
+
+class Grant(IntEnum):
+    """What an admission says of its subject."""
+
+    NONE = 0
+    MEMBER = 1
+    VOUCHER = 2
+    CURATOR = 3
+    REVOKED = 4
+
+
+class Policy(IntEnum):
+    """Whose copies count in a collection: everybody's, those of whom a voucher or a curator named, or only the latter."""
+
+    UNSPECIFIED = 0
+    OPEN = 1
+    VOUCHED = 2
+    LISTED = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """The word of a curator or a voucher (``author``) on who may be counted in a collection.
+
+    ``subject`` is a node or a curator's key; where it is the collection itself, ``policy`` is the collection's,
+    ``grant`` is NONE, and the record does not expire.  ``quota`` is for how many nodes a VOUCHER may vouch.
+    """
+
+    collection: CollectionId
+    author: NodeId
+    subject: NodeId
+    sequence: int
+    issued_at: int
+    expires_at: int
+    grant: Grant
+    quota: int = 0
+    policy: Policy = Policy.UNSPECIFIED
+
+    @property
+    def is_policy(self) -> bool:
+        """Whether this sets the collection's policy, and not one subject's part in it."""
+        return bytes(self.subject) == self.collection
+
+
+@dataclass(frozen=True, slots=True)
+class Equivocation:
+    """The proof that ``node`` signed two announcements with one sequence.
+
+    It names the collections that either of them is about, and holds until both would have expired: by then
+    whoever ran one key on two machines by mistake has had time to mend it.
+    """
+
+    node: NodeId
+    sequence: int
+    issued_at: int
+    expires_at: int
+    collections: frozenset[CollectionId]
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,8 @@ class Kind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     KIND_UNSPECIFIED: _ClassVar[Kind]
     MANIFEST_HEAD: _ClassVar[Kind]
     ANNOUNCEMENT: _ClassVar[Kind]
+    ADMISSION: _ClassVar[Kind]
+    EQUIVOCATION: _ClassVar[Kind]
 
 class Quality(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -21,6 +23,8 @@ class Quality(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
 KIND_UNSPECIFIED: Kind
 MANIFEST_HEAD: Kind
 ANNOUNCEMENT: Kind
+ADMISSION: Kind
+EQUIVOCATION: Kind
 QUALITY_UNSPECIFIED: Quality
 ORIGINAL: Quality
 REENCODED: Quality
@@ -184,3 +188,53 @@ class Release(_message.Message):
     shard: int
     announced_at: int
     def __init__(self, shard: _Optional[int] = ..., announced_at: _Optional[int] = ...) -> None: ...
+
+class Admission(_message.Message):
+    __slots__ = ("collection", "subject", "sequence", "issued_at", "expires_at", "grant", "quota", "policy")
+    class Grant(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = ()
+        GRANT_UNSPECIFIED: _ClassVar[Admission.Grant]
+        MEMBER: _ClassVar[Admission.Grant]
+        VOUCHER: _ClassVar[Admission.Grant]
+        CURATOR: _ClassVar[Admission.Grant]
+        REVOKED: _ClassVar[Admission.Grant]
+    GRANT_UNSPECIFIED: Admission.Grant
+    MEMBER: Admission.Grant
+    VOUCHER: Admission.Grant
+    CURATOR: Admission.Grant
+    REVOKED: Admission.Grant
+    class Policy(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = ()
+        POLICY_UNSPECIFIED: _ClassVar[Admission.Policy]
+        OPEN: _ClassVar[Admission.Policy]
+        VOUCHED: _ClassVar[Admission.Policy]
+        LISTED: _ClassVar[Admission.Policy]
+    POLICY_UNSPECIFIED: Admission.Policy
+    OPEN: Admission.Policy
+    VOUCHED: Admission.Policy
+    LISTED: Admission.Policy
+    COLLECTION_FIELD_NUMBER: _ClassVar[int]
+    SUBJECT_FIELD_NUMBER: _ClassVar[int]
+    SEQUENCE_FIELD_NUMBER: _ClassVar[int]
+    ISSUED_AT_FIELD_NUMBER: _ClassVar[int]
+    EXPIRES_AT_FIELD_NUMBER: _ClassVar[int]
+    GRANT_FIELD_NUMBER: _ClassVar[int]
+    QUOTA_FIELD_NUMBER: _ClassVar[int]
+    POLICY_FIELD_NUMBER: _ClassVar[int]
+    collection: bytes
+    subject: bytes
+    sequence: int
+    issued_at: int
+    expires_at: int
+    grant: Admission.Grant
+    quota: int
+    policy: Admission.Policy
+    def __init__(self, collection: _Optional[bytes] = ..., subject: _Optional[bytes] = ..., sequence: _Optional[int] = ..., issued_at: _Optional[int] = ..., expires_at: _Optional[int] = ..., grant: _Optional[_Union[Admission.Grant, str]] = ..., quota: _Optional[int] = ..., policy: _Optional[_Union[Admission.Policy, str]] = ...) -> None: ...
+
+class Equivocation(_message.Message):
+    __slots__ = ("first", "second")
+    FIRST_FIELD_NUMBER: _ClassVar[int]
+    SECOND_FIELD_NUMBER: _ClassVar[int]
+    first: bytes
+    second: bytes
+    def __init__(self, first: _Optional[bytes] = ..., second: _Optional[bytes] = ...) -> None: ...

@@ -7,7 +7,8 @@ Rules, in the order in which a stranger's record meets them:
 - it is neither from the future nor expired;
 - its sequence is higher than every one that we ever saw for its key, also after the record itself
   expired and was dropped;
-- the same sequence with other bytes is equivocation: its author stops counting.
+- the same sequence with other bytes is equivocation.  Two announcements of one node make a proof,
+  which is a record too; while it is held, the node does not count.
 
 A record is *offered* until a dead band before it expires, and *accepted* until it expires, so two
 nodes with skewed clocks do not hand a dying record to and fro.
@@ -15,65 +16,22 @@ nodes with skewed clocks do not hand a dying record to and fro.
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import NamedTuple, assert_never
 
 from mirrord.core import limits
 from mirrord.core.clock import Instant
 from mirrord.core.errors import RecordError, RejectReason
-from mirrord.core.records.codec import decode_announcement, decode_manifest_head
+from mirrord.core.records.equivocation import prove
 from mirrord.core.records.ids import CollectionId, NodeId
-from mirrord.core.records.kinds import Announcement, Kind, ManifestHead
-from mirrord.core.records.signing import VerifiedEnvelope, verify
+from mirrord.core.records.kinds import Announcement, Equivocation, Kind, ManifestHead
+from mirrord.core.records.record import Record, RecordKey, open_record
 
 
-class RecordKey(NamedTuple):
-    """What a record is about: a node's announcement or a collection's manifest head.
+class ContradictionError(RecordError):
+    """A node contradicts what it signed before; ``proof`` is the envelope that shows it to everybody."""
 
-    ``subject`` is the node id or the collection id, 32 bytes.
-    """
-
-    kind: Kind
-    subject: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """A record that was accepted: its place, its order, its bytes and what they say."""
-
-    key: RecordKey
-    sequence: int
-    envelope: bytes
-    content: Announcement | ManifestHead
-
-    def is_about(self, collection: CollectionId) -> bool:
-        """Whether this record belongs to ``collection``."""
-        match self.content:
-            case Announcement():
-                return self.content.part_in(collection) is not None
-            case ManifestHead():
-                return self.content.collection == collection
-            case _:
-                assert_never(self.content)
-
-
-def open_record(envelope: bytes) -> Record:
-    """Check and parse an envelope, whatever it is about; raise :class:`RecordError`."""
-    return _parsed(verify(envelope))
-
-
-def _parsed(signed: VerifiedEnvelope) -> Record:
-    match signed.kind:
-        case Kind.ANNOUNCEMENT:
-            announcement = decode_announcement(signed.body)
-            key = RecordKey(signed.kind, signed.author)
-            return Record(key, announcement.sequence, signed.envelope, announcement)
-        case Kind.MANIFEST_HEAD:
-            head = decode_manifest_head(signed.body)
-            if head.collection != signed.author:
-                raise RecordError(RejectReason.WRONG_AUTHOR, "a manifest that its collection's key did not sign")
-            return Record(RecordKey(signed.kind, head.collection), head.version, signed.envelope, head)
-        case _:
-            assert_never(signed.kind)
+    def __init__(self, detail: str, proof: bytes) -> None:
+        super().__init__(RejectReason.EQUIVOCATION, detail)
+        self.proof = proof
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +52,6 @@ class RecordSet:
         self._retired: set[RecordKey] = set()
         self._envelopes: set[bytes] = set()
         self._joined: set[CollectionId] = set()
-        self.equivocators: set[NodeId] = set()
 
     def join(self, collection: CollectionId) -> None:
         """Accept records about ``collection`` from now on."""
@@ -140,7 +97,10 @@ class RecordSet:
         There is always room for what this node says itself (``is_ours``), however many strangers
         came first.  Raises :class:`RecordError` where it changes nothing.
         """
-        record = open_record(envelope)
+        return self.take(open_record(envelope), now, is_ours)
+
+    def take(self, record: Record, now: Instant, is_ours: bool = False) -> tuple[Record, Record | None]:
+        """Judge a record that was opened already, as :meth:`admit` does."""
         self._judge(record, now)
         if not is_ours:
             self._find_room(record)
@@ -159,21 +119,30 @@ class RecordSet:
 
     def _judge(self, record: Record, now: Instant) -> None:
         held = self._records.get(record.key)
-        if not any(record.is_about(collection) for collection in self._joined) and held is None:
+        if held is None and not any(record.is_about(collection) for collection in self._joined):
             raise RecordError(RejectReason.FOREIGN_COLLECTION, "about no collection that we joined")
         if record.content.issued_at > now.unix_seconds + limits.FUTURE_SKEW_SECONDS:
             raise RecordError(RejectReason.FROM_FUTURE, f"issued at {record.content.issued_at}")
-        if isinstance(record.content, Announcement) and record.content.expires_at <= now.unix_seconds:
-            raise RecordError(RejectReason.EXPIRED, f"expired at {record.content.expires_at}")
+        if record.expires_at is not None and record.expires_at <= now.unix_seconds:
+            raise RecordError(RejectReason.EXPIRED, f"expired at {record.expires_at}")
         highest = self.highest(record.key)
         if record.sequence == highest and held is not None and held.envelope != record.envelope:
-            self.equivocators.add(NodeId(record.key.subject))
-            raise RecordError(RejectReason.EQUIVOCATION, f"two records with sequence {highest}")
+            self._contradicts(held, record)
         if record.sequence <= highest:
             raise RecordError(RejectReason.STALE, f"sequence {record.sequence}, {highest} is known")
 
+    @staticmethod
+    def _contradicts(held: Record, record: Record) -> None:
+        """Raise what says so; of two proofs against one node the one that is held is as good as any."""
+        if record.key.kind is Kind.EQUIVOCATION:
+            return
+        detail = f"two records with sequence {record.sequence}"
+        if record.key.kind is Kind.ANNOUNCEMENT:
+            raise ContradictionError(detail, prove(held.envelope, record.envelope))
+        raise RecordError(RejectReason.EQUIVOCATION, detail)
+
     def _find_room(self, record: Record) -> None:
-        is_new = record.key not in self._records and isinstance(record.content, Announcement)  # heads are few
+        is_new = record.key not in self._records and not isinstance(record.content, ManifestHead)  # heads are few
         if is_new and len(self._records) >= limits.RECORDS_PER_COLLECTION_MAX:
             raise RecordError(RejectReason.TABLE_FULL, f"{len(self._records)} records are held")
 
@@ -182,9 +151,10 @@ class RecordSet:
         retired: list[Record] = []
         dropped: list[Record] = []
         for record in self._records.values():
-            if not isinstance(record.content, Announcement):
+            expires_at = record.expires_at
+            if expires_at is None:
                 continue
-            left_seconds = record.content.expires_at - now.unix_seconds
+            left_seconds = expires_at - now.unix_seconds
             if left_seconds <= 0:
                 dropped.append(record)
             elif left_seconds <= self._dead_band_seconds and record.key not in self._retired:
@@ -198,7 +168,6 @@ class RecordSet:
         del self._records[record.key]
         self._envelopes.discard(record.envelope)
         self._retired.discard(record.key)
-        self.equivocators.discard(NodeId(record.key.subject))
         self._remember(record.key, sequence)
 
     def get(self, key: RecordKey) -> Record | None:
@@ -211,13 +180,21 @@ class RecordSet:
             if record.key not in self._retired and record.is_about(collection):
                 yield record
 
+    def is_equivocator(self, node: NodeId) -> bool:
+        """Whether we hold the proof that a node contradicted itself."""
+        return RecordKey(Kind.EQUIVOCATION, node) in self._records
+
+    def equivocators(self) -> list[NodeId]:
+        """Return the nodes that contradicted themselves, by id."""
+        return sorted(r.content.node for r in self._records.values() if isinstance(r.content, Equivocation))
+
     def announcements(self, collection: CollectionId) -> Iterator[tuple[NodeId, Announcement]]:
         """Iterate over the nodes that take part in ``collection``, equivocators left out."""
         for record in self._records.values():
             content = record.content
             if isinstance(content, Announcement) and content.part_in(collection) is not None:
                 node = NodeId(record.key.subject)
-                if node not in self.equivocators:
+                if not self.is_equivocator(node):
                     yield node, content
 
     def head(self, collection: CollectionId) -> ManifestHead | None:

@@ -1,5 +1,6 @@
 """Messages to bytes and back.  Any bytes give a message or a :class:`RemoteProtocolError`."""
 
+import ipaddress
 from collections.abc import Callable
 from itertools import pairwise
 from typing import Any, Final, assert_never, cast
@@ -8,14 +9,13 @@ from google.protobuf.message import DecodeError
 
 from mirrord.core import limits
 from mirrord.core.errors import RemoteProtocolError
-from mirrord.core.records.ids import KEY_BYTES, CollectionId, Sha256
+from mirrord.core.records.ids import KEY_BYTES, CollectionId, RecordId, Sha256
 from mirrord.core.wire import messages as m
 from mirrord.core.wire import wire_pb2 as pb
 
 RECORD_ID_BYTES: Final = 8
 _DIGEST_BYTES: Final = 8
-_SEQUENCE_BYTES: Final = 8
-_ENTRY_BYTES: Final = RECORD_ID_BYTES + _SEQUENCE_BYTES
+_SEQUENCE_MAX: Final = 2**64 - 1
 _SHA256_BYTES: Final = 32
 _VERSION_MAX: Final = 1_000
 
@@ -35,6 +35,7 @@ def _to_proto(message: m.Message) -> pb.Message:
                     agent=message.agent,
                     unix_seconds=message.unix_seconds,
                     collections=message.collections,
+                    seen_at=ipaddress.ip_address(message.seen_at).packed if message.seen_at else b"",
                 )
             )
         case m.Summary(collection, root, records):
@@ -43,8 +44,7 @@ def _to_proto(message: m.Message) -> pb.Message:
             packed = b"".join(digest.to_bytes(_DIGEST_BYTES, "big") for digest in digests)
             return pb.Message(buckets=pb.Buckets(collection=collection, bits=bits, digests=packed))
         case m.Listing(collection, bits, buckets, entries):
-            packed = b"".join(record + sequence.to_bytes(_SEQUENCE_BYTES, "big") for record, sequence in entries)
-            return pb.Message(listing=pb.Listing(collection=collection, bits=bits, buckets=buckets, entries=packed))
+            return pb.Message(listing=_listing_to(collection, bits, buckets, entries))
         case m.RecordRequest(collection, ids):
             return pb.Message(record_request=pb.RecordRequest(collection=collection, ids=b"".join(ids)))
         case m.Records(collection, envelopes):
@@ -55,6 +55,10 @@ def _to_proto(message: m.Message) -> pb.Message:
             return pb.Message(blob_chunk=pb.BlobChunk(sha256=sha256, offset=offset, data=data))
         case m.BlobMissing(sha256):
             return pb.Message(blob_missing=pb.BlobMissing(sha256=sha256))
+        case m.Probe(port):
+            return pb.Message(probe=pb.Probe(port=port))
+        case m.ProbeResult(port, reached):
+            return pb.Message(probe_result=pb.ProbeResult(port=port, reached=reached))
         case m.Goodbye(code, reason):
             cut = reason.encode()[: limits.REASON_MAX_BYTES].decode(errors="ignore")
             return pb.Message(goodbye=pb.Goodbye(code=cast("pb.Goodbye.Code", code), reason=cut))
@@ -88,7 +92,14 @@ def _hello(message: pb.Hello) -> m.Hello:
         agent=_text(message.agent, limits.LABEL_MAX_BYTES),
         unix_seconds=message.unix_seconds,
         collections=collections,
+        seen_at=_seen_at(message.seen_at),
     )
+
+
+def _seen_at(value: bytes) -> str:
+    if len(value) not in (0, 4, 16):
+        raise RemoteProtocolError(f"an IP address of {len(value)} bytes")
+    return str(ipaddress.ip_address(value)) if value else ""
 
 
 def _summary(message: pb.Summary) -> m.Summary:
@@ -103,16 +114,38 @@ def _buckets(message: pb.Buckets) -> m.Buckets:
     return m.Buckets(_collection(message.collection), message.bits, digests)
 
 
+def _listing_to(
+    collection: CollectionId,
+    bits: int,
+    buckets: tuple[int, ...],
+    entries: tuple[tuple[RecordId, int], ...],
+) -> pb.Listing:
+    """Most sequences are unix seconds of the same weeks: above their least they take three bytes, not eight."""
+    base = min((sequence for _, sequence in entries), default=0)
+    return pb.Listing(
+        collection=collection,
+        bits=bits,
+        buckets=buckets,
+        ids=b"".join(record for record, _ in entries),
+        base=base,
+        above=[sequence - base for _, sequence in entries],
+    )
+
+
 def _listing(message: pb.Listing) -> m.Listing:
     _bounded(message.bits, limits.BUCKET_BITS_MAX, "bucket bits")
     buckets = tuple(message.buckets)
-    if list(buckets) != sorted(set(buckets)) or (buckets and buckets[-1] >= 1 << message.bits):
+    if any(not a < b for a, b in pairwise(buckets)) or (buckets and buckets[-1] >= 1 << message.bits):
         raise RemoteProtocolError("buckets out of order or out of range")
-    parts = _parts(message.entries, _ENTRY_BYTES)
-    _bounded(len(parts), limits.LISTING_MAX_ENTRIES, "entries")
-    entries = tuple((part[:RECORD_ID_BYTES], int.from_bytes(part[RECORD_ID_BYTES:], "big")) for part in parts)
-    if any(not a[0] < b[0] for a, b in pairwise(entries)):
+    ids = _parts(message.ids, RECORD_ID_BYTES)
+    _bounded(len(ids), limits.LISTING_MAX_ENTRIES, "entries")
+    if len(message.above) != len(ids):
+        raise RemoteProtocolError(f"{len(message.above)} sequences of {len(ids)} records")
+    if any(not a < b for a, b in pairwise(ids)):
         raise RemoteProtocolError("entries out of order")
+    entries = tuple((identity, message.base + above) for identity, above in zip(ids, message.above, strict=True))
+    if any(sequence > _SEQUENCE_MAX for _, sequence in entries):
+        raise RemoteProtocolError("a sequence beyond 64 bits")
     return m.Listing(_collection(message.collection), message.bits, buckets, entries)
 
 
@@ -142,6 +175,20 @@ def _blob_missing(message: pb.BlobMissing) -> m.BlobMissing:
     return m.BlobMissing(_sha256(message.sha256))
 
 
+def _probe(message: pb.Probe) -> m.Probe:
+    return m.Probe(_port(message.port))
+
+
+def _probe_result(message: pb.ProbeResult) -> m.ProbeResult:
+    return m.ProbeResult(_port(message.port), message.reached)
+
+
+def _port(value: int) -> int:
+    if not 0 < value < 65_536:
+        raise RemoteProtocolError(f"port {value}")
+    return value
+
+
 def _goodbye(message: pb.Goodbye) -> m.Goodbye:
     try:
         code = m.GoodbyeCode(message.code)
@@ -161,6 +208,8 @@ _DECODERS: Final[dict[str, Callable[[Any], m.Message]]] = {
     "blob_chunk": _blob_chunk,
     "blob_missing": _blob_missing,
     "goodbye": _goodbye,
+    "probe": _probe,
+    "probe_result": _probe_result,
 }
 
 

@@ -8,6 +8,10 @@ from mirrord.core.errors import LocalProtocolError, RemoteProtocolError
 _LENGTH_BYTES: Final = 4
 
 
+class OversizedFrameError(RemoteProtocolError):
+    """The peer announces a frame above ``FRAME_MAX_BYTES``."""
+
+
 def frame(payload: bytes) -> bytes:
     """Return ``payload`` behind its length; raise :class:`LocalProtocolError` where it is too long to send."""
     if not 0 < len(payload) <= limits.FRAME_MAX_BYTES:
@@ -24,16 +28,19 @@ class FrameReader:
     def feed(self, data: bytes) -> list[bytes]:
         """Take what arrived and return the frames that are whole now, in order.
 
-        Raises :class:`RemoteProtocolError` as soon as a length is zero or above
-        ``FRAME_MAX_BYTES``, before its bytes are waited for; the reader is of no use after that.
+        Raises :class:`RemoteProtocolError` as soon as a length is zero, and
+        :class:`OversizedFrameError` as soon as one is above ``FRAME_MAX_BYTES``, before its bytes
+        are waited for; the reader is of no use after that.
         """
         self._buffer += data
         frames: list[bytes] = []
         start = 0
         while len(self._buffer) - start >= _LENGTH_BYTES:
             length = int.from_bytes(self._buffer[start : start + _LENGTH_BYTES], "big")
-            if not 0 < length <= limits.FRAME_MAX_BYTES:
-                raise RemoteProtocolError(f"a frame of {length} bytes, at most {limits.FRAME_MAX_BYTES} are allowed")
+            if length > limits.FRAME_MAX_BYTES:
+                raise OversizedFrameError(f"a frame of {length} bytes, at most {limits.FRAME_MAX_BYTES} are allowed")
+            if length == 0:
+                raise RemoteProtocolError("a frame of 0 bytes, and every frame has a message")
             end = start + _LENGTH_BYTES + length
             if len(self._buffer) < end:
                 break

@@ -8,11 +8,9 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final
 
-from mirrord.core.records.ids import CollectionId, Sha256
+from mirrord.core.records.ids import CollectionId, RecordId, Sha256
 
 PROTOCOL_VERSION: Final = 1
-RecordId = bytes
-"""Eight bytes that name a record: BLAKE2b of its kind and key (see ``records.recordset``)."""
 
 
 class GoodbyeCode(IntEnum):
@@ -30,13 +28,17 @@ class GoodbyeCode(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Hello:
-    """Who I am: the versions I speak, my clock, and the collections that I joined, ascending."""
+    """Who I am: the versions I speak, my clock, and the collections that I joined, ascending.
+
+    ``seen_at`` is the IP literal from which the receiver comes, as the sender sees it; empty: not known.
+    """
 
     version_min: int
     version_max: int
     agent: str
     unix_seconds: int
     collections: tuple[CollectionId, ...]
+    seen_at: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +110,21 @@ class BlobMissing:
 
 
 @dataclass(frozen=True, slots=True)
+class Probe:
+    """Please dial me at this port of the address that I come from, and say whether I am there."""
+
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeResult:
+    """Whether the node that asked answered at that port."""
+
+    port: int
+    reached: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Goodbye:
     """The last message: why I close this session."""
 
@@ -116,5 +133,16 @@ class Goodbye:
 
 
 Message = (
-    Hello | Summary | Buckets | Listing | RecordRequest | Records | BlobRequest | BlobChunk | BlobMissing | Goodbye
+    Hello
+    | Summary
+    | Buckets
+    | Listing
+    | RecordRequest
+    | Records
+    | BlobRequest
+    | BlobChunk
+    | BlobMissing
+    | Goodbye
+    | Probe
+    | ProbeResult
 )

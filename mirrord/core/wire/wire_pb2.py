@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cmirrord/core/wire/wire.proto\x12\nmirrord.v1\"\xc1\x03\n\x07Message\x12\"\n\x05hello\x18\x01 \x01(\x0b\x32\x11.mirrord.v1.HelloH\x00\x12&\n\x07summary\x18\x02 \x01(\x0b\x32\x13.mirrord.v1.SummaryH\x00\x12&\n\x07\x62uckets\x18\x03 \x01(\x0b\x32\x13.mirrord.v1.BucketsH\x00\x12&\n\x07listing\x18\x04 \x01(\x0b\x32\x13.mirrord.v1.ListingH\x00\x12\x33\n\x0erecord_request\x18\x05 \x01(\x0b\x32\x19.mirrord.v1.RecordRequestH\x00\x12&\n\x07records\x18\x06 \x01(\x0b\x32\x13.mirrord.v1.RecordsH\x00\x12/\n\x0c\x62lob_request\x18\x07 \x01(\x0b\x32\x17.mirrord.v1.BlobRequestH\x00\x12+\n\nblob_chunk\x18\x08 \x01(\x0b\x32\x15.mirrord.v1.BlobChunkH\x00\x12/\n\x0c\x62lob_missing\x18\t \x01(\x0b\x32\x17.mirrord.v1.BlobMissingH\x00\x12&\n\x07goodbye\x18\n \x01(\x0b\x32\x13.mirrord.v1.GoodbyeH\x00\x42\x06\n\x04kind\"k\n\x05Hello\x12\x13\n\x0bversion_min\x18\x01 \x01(\r\x12\x13\n\x0bversion_max\x18\x02 \x01(\r\x12\r\n\x05\x61gent\x18\x03 \x01(\t\x12\x14\n\x0cunix_seconds\x18\x04 \x01(\x04\x12\x13\n\x0b\x63ollections\x18\x05 \x03(\x0c\"<\n\x07Summary\x12\x12\n\ncollection\x18\x01 \x01(\x0c\x12\x0c\n\x04root\x18\x02 \x01(\x06\x12\x0f\n\x07records\x18\x03 \x01(\r\"<\n\x07\x42uckets\x12\x12\n\ncollection\x18\x01 \x01(\x0c\x12\x0c\n\x04\x62its\x18\x02 \x01(\r\x12\x0f\n\x07\x64igests\x18\x03 \x01(\x0c\"M\n\x07Listing\x12\x12\n\ncollection\x18\x01 \x01(\x0c\x12\x0c\n\x04\x62its\x18\x02 \x01(\r\x12\x0f\n\x07\x62uckets\x18\x03 \x03(\r\x12\x0f\n\x07\x65ntries\x18\x04 \x01(\x0c\"0\n\rRecordRequest\x12\x12\n\ncollection\x18\x01 \x01(\x0c\x12\x0b\n\x03ids\x18\x02 \x01(\x0c\"0\n\x07Records\x12\x12\n\ncollection\x18\x01 \x01(\x0c\x12\x11\n\tenvelopes\x18\x02 \x03(\x0c\"-\n\x0b\x42lobRequest\x12\x0e\n\x06sha256\x18\x01 \x01(\x0c\x12\x0e\n\x06offset\x18\x02 \x01(\x04\"9\n\tBlobChunk\x12\x0e\n\x06sha256\x18\x01 \x01(\x0c\x12\x0e\n\x06offset\x18\x02 \x01(\x04\x12\x0c\n\x04\x64\x61ta\x18\x03 \x01(\x0c\"\x1d\n\x0b\x42lobMissing\x12\x0e\n\x06sha256\x18\x01 \x01(\x0c\"\xcf\x01\n\x07Goodbye\x12&\n\x04\x63ode\x18\x01 \x01(\x0e\x32\x18.mirrord.v1.Goodbye.Code\x12\x0e\n\x06reason\x18\x02 \x01(\t\"\x8b\x01\n\x04\x43ode\x12\x17\n\x13GOODBYE_UNSPECIFIED\x10\x00\x12\x0c\n\x08STOPPING\x10\x01\x12\x0b\n\x07VERSION\x10\x02\x12\x12\n\x0eNOTHING_SHARED\x10\x03\x12\x0c\n\x08PROTOCOL\x10\x04\x12\x0e\n\nBAD_RECORD\x10\x05\x12\r\n\tDUPLICATE\x10\x06\x12\x0e\n\nOVERLOADED\x10\x07\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cmirrord/core/wire/wire.proto\x12\nmirrord.v1\"\x96\x04\n\x07Message\x12\"\n\x05hello\x18\x01 \x01(\x0b\x32\x11.mirrord.v1.HelloH\x00\x12&\n\x07summary\x18\x02 \x01(\x0b\x32\x13.mirrord.v1.SummaryH\x00\x12&\n\x07\x62uckets\x18\x03 \x01(\x0b\x32\x13.mirrord.v1.BucketsH\x00\x12&\n\x07listing\x18\x04 \x01(\x0b\x32\x13.mirrord.v1.ListingH\x00\x12\x33\n\x0erecord_request\x18\x05 \x01(\x0b\x32\x19.mirrord.v1.RecordRequestH\x00\x12&\n\x07records\x18\x06 \x01(\x0b\x32\x13.mirrord.v1.RecordsH\x00\x12/\n\x0c\x62lob_request\x18\x07 \x01(\x0b\x32\x17.mirrord.v1.BlobRequestH\x00\x12+\n\nblob_chunk\x18\x08 \x01(\x0b\x32\x15.mirrord.v1.BlobChunkH\x00\x12/\n\x0c\x62lob_missing\x18\t \x01(\x0b\x32\x17.mirrord.v1.BlobMissingH\x00\x12&\n\x07goodbye\x18\n \x01(\x0b\x32\x13.mirrord.v1.GoodbyeH\x00\x12\"\n\x05probe\x18\x0b \x01(\x0b\x32\x11.mirrord.v1.ProbeH\x00\x12/\n\x0cprobe_result\x18\x0c \x01(\x0b\x32\x17.mirrord.v1.ProbeResultH\x00\x42\x06\n\x04kind\"|\n\x05Hello\x12\x13\n\x0bversion_min\x18\x01 \x01(\r\x12\x13\n\x0bversion_max\x18\x02 \x01(\r\x12\r\n\x05\x61gent\x18\x03 \x01(\t\x12\x14\n\x0cunix_seconds\x18\x04 \x01(\x04\x12\x13\n\x0b\x63ollections\x18\x05 \x03(\x0c\x12\x0f\n\x07seen_at\x18\x06 \x01(\x0c\"<\n\x07Summary\x12\x12\n\ncollection\x18\x01 \x01(\x0c\x12\x0c\n\x04root\x18\x02 \x01(\x06\x12\x0f\n\x07records\x18\x03 \x01(\r\"<\n\x07\x42uckets\x12\x12\n\ncollection\x18\x01 \x01(\x0c\x12\x0c\n\x04\x62its\x18\x02 \x01(\r\x12\x0f\n\x07\x64igests\x18\x03 \x01(\x0c\"f\n\x07Listing\x12\x12\n\ncollection\x18\x01 \x01(\x0c\x12\x0c\n\x04\x62its\x18\x02 \x01(\r\x12\x0f\n\x07\x62uckets\x18\x03 \x03(\r\x12\x0b\n\x03ids\x18\x04 \x01(\x0c\x12\x0c\n\x04\x62\x61se\x18\x05 \x01(\x04\x12\r\n\x05\x61\x62ove\x18\x06 \x03(\x04\"0\n\rRecordRequest\x12\x12\n\ncollection\x18\x01 \x01(\x0c\x12\x0b\n\x03ids\x18\x02 \x01(\x0c\"0\n\x07Records\x12\x12\n\ncollection\x18\x01 \x01(\x0c\x12\x11\n\tenvelopes\x18\x02 \x03(\x0c\"-\n\x0b\x42lobRequest\x12\x0e\n\x06sha256\x18\x01 \x01(\x0c\x12\x0e\n\x06offset\x18\x02 \x01(\x04\"9\n\tBlobChunk\x12\x0e\n\x06sha256\x18\x01 \x01(\x0c\x12\x0e\n\x06offset\x18\x02 \x01(\x04\x12\x0c\n\x04\x64\x61ta\x18\x03 \x01(\x0c\"\x1d\n\x0b\x42lobMissing\x12\x0e\n\x06sha256\x18\x01 \x01(\x0c\"\x15\n\x05Probe\x12\x0c\n\x04port\x18\x01 \x01(\r\",\n\x0bProbeResult\x12\x0c\n\x04port\x18\x01 \x01(\r\x12\x0f\n\x07reached\x18\x02 \x01(\x08\"\xcf\x01\n\x07Goodbye\x12&\n\x04\x63ode\x18\x01 \x01(\x0e\x32\x18.mirrord.v1.Goodbye.Code\x12\x0e\n\x06reason\x18\x02 \x01(\t\"\x8b\x01\n\x04\x43ode\x12\x17\n\x13GOODBYE_UNSPECIFIED\x10\x00\x12\x0c\n\x08STOPPING\x10\x01\x12\x0b\n\x07VERSION\x10\x02\x12\x12\n\x0eNOTHING_SHARED\x10\x03\x12\x0c\n\x08PROTOCOL\x10\x04\x12\x0e\n\nBAD_RECORD\x10\x05\x12\r\n\tDUPLICATE\x10\x06\x12\x0e\n\nOVERLOADED\x10\x07\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -32,27 +32,31 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'mirrord.core.wire.wire_pb2'
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_MESSAGE']._serialized_start=45
-  _globals['_MESSAGE']._serialized_end=494
-  _globals['_HELLO']._serialized_start=496
-  _globals['_HELLO']._serialized_end=603
-  _globals['_SUMMARY']._serialized_start=605
-  _globals['_SUMMARY']._serialized_end=665
-  _globals['_BUCKETS']._serialized_start=667
-  _globals['_BUCKETS']._serialized_end=727
-  _globals['_LISTING']._serialized_start=729
-  _globals['_LISTING']._serialized_end=806
-  _globals['_RECORDREQUEST']._serialized_start=808
-  _globals['_RECORDREQUEST']._serialized_end=856
-  _globals['_RECORDS']._serialized_start=858
-  _globals['_RECORDS']._serialized_end=906
-  _globals['_BLOBREQUEST']._serialized_start=908
-  _globals['_BLOBREQUEST']._serialized_end=953
-  _globals['_BLOBCHUNK']._serialized_start=955
-  _globals['_BLOBCHUNK']._serialized_end=1012
-  _globals['_BLOBMISSING']._serialized_start=1014
-  _globals['_BLOBMISSING']._serialized_end=1043
-  _globals['_GOODBYE']._serialized_start=1046
-  _globals['_GOODBYE']._serialized_end=1253
-  _globals['_GOODBYE_CODE']._serialized_start=1114
-  _globals['_GOODBYE_CODE']._serialized_end=1253
+  _globals['_MESSAGE']._serialized_end=579
+  _globals['_HELLO']._serialized_start=581
+  _globals['_HELLO']._serialized_end=705
+  _globals['_SUMMARY']._serialized_start=707
+  _globals['_SUMMARY']._serialized_end=767
+  _globals['_BUCKETS']._serialized_start=769
+  _globals['_BUCKETS']._serialized_end=829
+  _globals['_LISTING']._serialized_start=831
+  _globals['_LISTING']._serialized_end=933
+  _globals['_RECORDREQUEST']._serialized_start=935
+  _globals['_RECORDREQUEST']._serialized_end=983
+  _globals['_RECORDS']._serialized_start=985
+  _globals['_RECORDS']._serialized_end=1033
+  _globals['_BLOBREQUEST']._serialized_start=1035
+  _globals['_BLOBREQUEST']._serialized_end=1080
+  _globals['_BLOBCHUNK']._serialized_start=1082
+  _globals['_BLOBCHUNK']._serialized_end=1139
+  _globals['_BLOBMISSING']._serialized_start=1141
+  _globals['_BLOBMISSING']._serialized_end=1170
+  _globals['_PROBE']._serialized_start=1172
+  _globals['_PROBE']._serialized_end=1193
+  _globals['_PROBERESULT']._serialized_start=1195
+  _globals['_PROBERESULT']._serialized_end=1239
+  _globals['_GOODBYE']._serialized_start=1242
+  _globals['_GOODBYE']._serialized_end=1449
+  _globals['_GOODBYE_CODE']._serialized_start=1310
+  _globals['_GOODBYE_CODE']._serialized_end=1449
 # @@protoc_insertion_point(module_scope)

@@ -20,7 +20,7 @@ from mirrord.control.shapes import Peers, PeerShape, Plan, PlannedShardShape, Sh
 from mirrord.core.errors import RecordError, UnreachableError
 from mirrord.core.records.ids import Address, CollectionId, NodeId, from_text
 from mirrord.core.records.kinds import Announcement, Kind
-from mirrord.core.records.recordset import open_record
+from mirrord.core.records.record import open_record
 from mirrord.core.records.signing import SigningKey
 from mirrord.store.keyfile import load_key
 from mirrord.store.store import DATABASE_NAME
@@ -61,7 +61,7 @@ def free_port() -> int:
 
 @dataclass(slots=True)
 class RunningNode:
-    """One node, running or not.  ``uploaded_before`` is what earlier processes sent, in payload bytes."""
+    """One node, running or not.  ``within`` is written before the command that runs it, to run it elsewhere."""
 
     folder: Path
     port: int = field(default_factory=free_port)
@@ -69,6 +69,7 @@ class RunningNode:
     metrics_port: int = field(default_factory=free_port)
     environment: dict[str, str] = field(default_factory=dict)
     data: Path | None = None
+    within: tuple[str, ...] = ()
     process: "subprocess.Popen[bytes] | None" = None
 
     # --- the folder ------------------------------------------------------------------------------
@@ -125,7 +126,7 @@ class RunningNode:
         assert not self.alive
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [*COMMAND, "run", str(self.folder), "--log-format", "json", *flags],
+                [*self.within, *COMMAND, "run", str(self.folder), "--log-format", "json", *flags],
                 cwd=ROOT,
                 env=clean_environment(**self.environment),
                 stdin=subprocess.DEVNULL,

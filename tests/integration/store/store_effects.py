@@ -3,7 +3,7 @@
 from mirrord.core.effects import PersistEffect, PersistRecord, PersistSequence, PersistShard, ShardState
 from mirrord.core.records.ids import CollectionId, ShardIndex, ShardKey
 from mirrord.core.records.kinds import Kind
-from mirrord.core.records.recordset import RecordKey
+from mirrord.core.records.record import RecordKey
 
 COLLECTION = CollectionId(b"C" * 32)
 RECORDS_A_BATCH = 5

@@ -9,7 +9,7 @@ from mirrord.core.effects import PersistCollection, ShardState
 from mirrord.core.errors import ConfigError, StorageError
 from mirrord.core.records.ids import Address, CollectionId, NodeId, ShardIndex, ShardKey
 from mirrord.core.records.kinds import Kind
-from mirrord.core.records.recordset import RecordKey
+from mirrord.core.records.record import RecordKey
 from mirrord.core.stored import Stored, StoredCollection, StoredPeer, StoredRecord, StoredShard
 from mirrord.store.database import Database, Row, Transaction, open_database
 from mirrord.store.migrations import MIGRATIONS, SCHEMA_VERSION, Migration, migrate

@@ -25,7 +25,7 @@ from mirrord.core.errors import StorageError
 from mirrord.core.limits import ADDRESS_BOOK_MAX
 from mirrord.core.records.ids import Address, CollectionId, NodeId, ShardIndex, ShardKey
 from mirrord.core.records.kinds import Kind
-from mirrord.core.records.recordset import RecordKey
+from mirrord.core.records.record import RecordKey
 from mirrord.core.stored import Stored, StoredCollection, StoredPeer, StoredRecord, StoredShard
 from mirrord.store.store import DATABASE_NAME, open_store
 

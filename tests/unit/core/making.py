@@ -7,7 +7,8 @@ from mirrord.core.clock import Instant
 from mirrord.core.records.codec import encode_announcement, encode_manifest_head
 from mirrord.core.records.ids import Address, CollectionId, NodeId, Sha256
 from mirrord.core.records.kinds import Announcement, CollectionState, Kind, ManifestHead
-from mirrord.core.records.recordset import RecordKey, RecordSet
+from mirrord.core.records.record import RecordKey
+from mirrord.core.records.recordset import RecordSet
 from mirrord.core.records.signing import SigningKey, sign
 
 UNIX = 1_800_000_000

@@ -12,7 +12,7 @@ from mirrord.core.node import Node
 from mirrord.core.records.codec import encode_manifest_body
 from mirrord.core.records.ids import Address, CollectionId, NodeId, SessionId, Sha256, ShardIndex, ShardKey
 from mirrord.core.records.kinds import Announcement, CollectionState, ManifestBody
-from mirrord.core.records.recordset import open_record
+from mirrord.core.records.record import open_record
 from mirrord.core.records.signing import SigningKey
 from mirrord.core.stored import Stored
 from mirrord.core.timing import WAN, TimingProfile

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from mirrord.core import limits
 from mirrord.core.errors import RecordError, RemoteProtocolError
 from mirrord.core.gossip import reconcile
-from mirrord.core.gossip.fingerprints import Fingerprints, bucket_of, fingerprint, record_id
+from mirrord.core.gossip.fingerprints import Fingerprints, bits_for, bucket_of
 from mirrord.core.records.kinds import Kind
-from mirrord.core.records.recordset import RecordKey, RecordSet
+from mirrord.core.records.record import RecordKey, fingerprint, record_id
+from mirrord.core.records.recordset import RecordSet
 from mirrord.core.wire import messages as m
 from tests.unit.core.making import (
     COLLECTION,
@@ -216,7 +217,7 @@ def test_the_index_is_the_same_whatever_way_led_to_it(steps: list[tuple[int, int
     held: dict[int, int] = {}
     for author, sequence in steps:
         if sequence == 0:
-            index.drop(key_of(author))
+            index.drop(record_id(key_of(author)))
             held.pop(author, None)
         elif sequence >= held.get(author, 0):
             side = Side({author: sequence})
@@ -238,9 +239,20 @@ def test_the_index_is_the_same_whatever_way_led_to_it(steps: list[tuple[int, int
     ("records", "bits"), [(0, 0), (1, 0), (19, 0), (20, 1), (100, 4), (10_000, 10), (100_000, 14), (10**6, 15)]
 )
 def test_a_bucket_has_about_ten_records(records: int, bits: int) -> None:
-    index = Fingerprints()
-    index._entries = range(records)  # type: ignore[assignment]
-    assert index.bits() == bits
+    assert bits_for(records) == bits
+
+
+def test_an_index_has_as_many_buckets_as_its_records_want() -> None:
+    index, sides = Fingerprints(), [next(Side({author: 1}).records.offered(COLLECTION)) for author in range(90)]
+    for record in sides:
+        index.put(record)
+    assert index.bits() == bits_for(90) == 4
+    for record in sides[:50]:
+        index.drop(record.identity)
+    assert index.bits() == 2 and set(index) == set(sides[50:])
+    index.put(sides[0])
+    index.drop(sides[0].identity)
+    assert index.bits() == 2, "it does not go to and fro"
 
 
 def test_a_manifest_is_reconciled_like_any_record() -> None:

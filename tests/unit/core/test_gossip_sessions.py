@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mirrord.core import limits
+from mirrord.core.events import SessionOpened
 from mirrord.core.gossip.sessions import Sessions, judge_hello
 from mirrord.core.records.ids import Address, CollectionId, NodeId, SessionId
 from mirrord.core.wire.messages import Goodbye, GoodbyeCode, Hello
@@ -20,7 +21,7 @@ def survivor(own: NodeId, peer: NodeId, opened: list[tuple[int, NodeId]]) -> set
     table = Sessions(own)
     kept: set[int] = set()
     for number, dialler in opened:
-        new, loser = table.opened(SessionId(number), peer, THERE if dialler == own else None, NOW)
+        new, loser = table.opened(SessionOpened(SessionId(number), peer, THERE if dialler == own else None), NOW)
         assert new.session == number
         kept.add(number)
         if loser is not None:
@@ -57,7 +58,7 @@ def test_a_second_session_of_the_same_dialler_replaces_what_a_crash_left() -> No
 def test_sessions_with_others_are_left_alone() -> None:
     table = Sessions(node_id(0))
     for number in range(1, 4):
-        _, loser = table.opened(SessionId(number), node_id(number), None, NOW)
+        _, loser = table.opened(SessionOpened(SessionId(number), node_id(number), None), NOW)
         assert loser is None
     assert table.peers() == {node_id(1), node_id(2), node_id(3)}
     assert len(table) == 3
@@ -65,7 +66,7 @@ def test_sessions_with_others_are_left_alone() -> None:
 
 def test_who_has_not_said_hello_in_time_is_silent() -> None:
     table = Sessions(node_id(0))
-    session, _ = table.opened(SessionId(1), node_id(1), None, NOW)
+    session, _ = table.opened(SessionOpened(SessionId(1), node_id(1), None), NOW)
     assert not table.silent(NOW.later(limits.HANDSHAKE_TIMEOUT_SECONDS))
     assert table.silent(NOW.later(limits.HANDSHAKE_TIMEOUT_SECONDS + 1)) == [session]
     session.greeted = True
@@ -73,14 +74,13 @@ def test_who_has_not_said_hello_in_time_is_silent() -> None:
     assert table.greeted() == [session]
 
 
-def test_the_oldest_that_we_dialled_is_the_one_to_trade() -> None:
+def test_what_we_dialled_comes_oldest_first() -> None:
     table = Sessions(node_id(0))
-    table.opened(SessionId(1), node_id(1), None, NOW)
-    assert table.oldest_dialled() is None
+    table.opened(SessionOpened(SessionId(1), node_id(1), None), NOW)
+    assert table.dialled() == []
     for number in (2, 3):
-        table.opened(SessionId(number), node_id(number), THERE, NOW)
-    oldest = table.oldest_dialled()
-    assert oldest is not None and oldest.session == 2
+        table.opened(SessionOpened(SessionId(number), node_id(number), THERE), NOW)
+    assert [session.session for session in table.dialled()] == [2, 3]
 
 
 def hello(low: int, high: int, *collections: CollectionId) -> Hello:

@@ -8,9 +8,9 @@ from mirrord.core import effects as ef
 from mirrord.core import events as ev
 from mirrord.core import limits
 from mirrord.core.errors import UsageError
-from mirrord.core.gossip.fingerprints import record_id
 from mirrord.core.records.ids import Address, CollectionId, SessionId, Sha256, ShardIndex
 from mirrord.core.records.kinds import Claim, CollectionState, Kind, Release
+from mirrord.core.records.record import RecordKey, record_id
 from mirrord.core.records.shardset import ShardSet
 from mirrord.core.records.signing import sign
 from mirrord.core.timing import WAN
@@ -52,7 +52,6 @@ REFUSED: dict[str, tuple[bytes, str, bool]] = {
     "a body that is no announcement": (sign(Kind.ANNOUNCEMENT, b"\xff", signing_key(3)), "malformed", True),
     "a manifest of another key": (signed_head(make_head(), OTHER_CURATOR), "wrong_author", True),
     "an older sequence": (announced(2, make_announcement(4)), "stale", False),
-    "the same sequence again": (announced(2, make_announcement(5, pledge_bytes=1)), "equivocation", False),
     "a foreign collection": (
         announced(3, make_announcement(1, collections=(OTHER_COLLECTION,))),
         "foreign_collection",
@@ -82,6 +81,27 @@ def test_a_refused_record_changes_nothing_is_counted_and_ends_the_session_of_who
     assert scripted.node.statistics(scripted.now).counters.sessions_ended_at_fault == fault
     if fault:
         assert not scripted.hear(session, announced(9, make_announcement(1))), "nothing more is heard of it"
+
+
+def test_a_contradiction_becomes_a_proof_that_travels_at_once_and_the_node_counts_no_more() -> None:
+    scripted = ScriptedNode().join()
+    source, other = scripted.meet(1), scripted.meet(3)
+    scripted.hear(source, HONEST)
+    effects = scripted.hear(source, announced(2, make_announcement(5, pledge_bytes=1)))
+    (kept,) = only(effects, ef.PersistRecord)
+    assert kept.key == RecordKey(Kind.EQUIVOCATION, node_id(2))
+    assert (other, m.Records(COLLECTION, (kept.envelope,))) in sent(effects, m.Records)
+    assert scripted.counters() == {"equivocation": 1}
+    records = scripted.node.state.gossip.records
+    assert [node for node, _ in records.announcements(COLLECTION)] == [scripted.id]
+
+    elsewhere = ScriptedNode(key=signing_key(7)).join()
+    elsewhere.hear(elsewhere.meet(1), HONEST, kept.envelope)
+    records = elsewhere.node.state.gossip.records
+    assert node_id(2) not in {node for node, _ in records.announcements(COLLECTION)}, "whoever hears the proof agrees"
+    elsewhere.restart()
+    records = elsewhere.node.state.gossip.records
+    assert node_id(2) not in {node for node, _ in records.announcements(COLLECTION)}, "also after a restart"
 
 
 def test_what_came_before_a_bad_record_in_the_same_batch_is_kept() -> None:
@@ -318,7 +338,7 @@ def test_a_node_with_all_the_sessions_it_wants_trades_the_oldest_it_dialled_now_
     scripted = ScriptedNode().join()
     first = scripted.meet(10, dialled=Address("192.0.2.10", 7700))
     for number in range(11, 18):
-        scripted.meet(number)
+        scripted.meet(number, dialled=Address(f"192.0.2.{number}", 7700))
     scripted.tell(ev.CollectionJoined(COLLECTION, (THERE,)))
     assert only(scripted.wait(7 * WAN.gossip_period_seconds), ef.Dial) == [ef.Dial(THERE)]
     effects = scripted.tell(ev.SessionOpened(SessionId(99), node_id(50), THERE))
@@ -354,7 +374,7 @@ def test_one_author_cannot_flood_the_network_through_others() -> None:
     scripted.wait(2 * WAN.publish_gap_seconds)
     assert other in pushed(scripted.hear(source, said_by_node_2(200, holdings=ShardSet()))), "time brings it back"
     scripted.wait(20 * WAN.publish_gap_seconds)
-    assert not scripted.node.state.gossip._relays, "and then nothing is remembered of it"
+    assert not scripted.node.state.gossip.ledger._relays, "and then nothing is remembered of it"
 
 
 def test_a_peer_that_asks_without_end_is_answered_to_its_measure() -> None:

@@ -123,6 +123,7 @@ def test_a_restart_forgets_an_intent_and_announces_it_anew() -> None:
     scripted.wait(HOUR + 1)
     scripted.restart()
     scripted.listen()
+    scripted.wait(2 * WAN.gossip_period_seconds)  # nobody answers what it last said
     assert scripted.intents() == []
     effects = scripted.pass_days(1.5)
     assert not only(effects, ef.RemoveShard), "it is held for two days again first, and announced for one"

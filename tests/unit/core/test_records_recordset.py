@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from mirrord.core import limits
 from mirrord.core.errors import RecordError, RejectReason
 from mirrord.core.records.kinds import Kind
-from mirrord.core.records.recordset import RecordKey, RecordSet
+from mirrord.core.records.record import RecordKey
+from mirrord.core.records.recordset import ContradictionError, RecordSet
 from mirrord.core.records.signing import sign
 from tests.unit.core.making import (
     COLLECTION,
@@ -27,6 +28,14 @@ from tests.unit.core.making import (
 )
 
 LIFETIME = 15 * DAY
+
+
+def contradicted(records: RecordSet, envelope: bytes) -> None:
+    """Have a node contradict itself, and take the proof of it as a ledger does."""
+    with pytest.raises(ContradictionError) as caught:
+        records.admit(envelope, NOW)
+    assert caught.value.reason is RejectReason.EQUIVOCATION
+    records.admit(caught.value.proof, NOW)
 
 
 def refused(records: RecordSet, envelope: bytes, later: float = 0.0) -> RejectReason:
@@ -61,7 +70,8 @@ def test_two_records_of_one_sequence_are_equivocation_and_their_author_no_longer
     records = joined_set()
     records.admit(announced(1, make_announcement(9)), NOW)
     records.admit(announced(2, make_announcement(9)), NOW)
-    assert refused(records, announced(1, make_announcement(9, pledge_bytes=5))) is RejectReason.EQUIVOCATION
+    contradicted(records, announced(1, make_announcement(9, pledge_bytes=5)))
+    assert records.equivocators() == [node_id(1)]
     assert {node for node, _ in records.announcements(COLLECTION)} == {node_id(2)}
     records.admit(announced(1, make_announcement(10)), NOW)
     assert {node for node, _ in records.announcements(COLLECTION)} == {node_id(2)}, "one honest word later neither"
@@ -70,7 +80,9 @@ def test_two_records_of_one_sequence_are_equivocation_and_their_author_no_longer
 def test_an_equivocator_is_forgiven_when_what_it_said_has_expired() -> None:
     records = joined_set()
     records.admit(announced(1, make_announcement(9, lifetime=100)), NOW)
-    refused(records, announced(1, make_announcement(9, pledge_bytes=5)))
+    contradicted(records, announced(1, make_announcement(9, lifetime=50, pledge_bytes=5)))
+    records.expire(NOW.later(99))
+    assert records.is_equivocator(node_id(1)), "as long as either of the two would have held"
     records.expire(NOW.later(101))
     records.admit(announced(1, make_announcement(10, issued_at=UNIX + 101)), NOW.later(101))
     assert {node for node, _ in records.announcements(COLLECTION)} == {node_id(1)}

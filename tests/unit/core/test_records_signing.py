@@ -9,7 +9,7 @@ from mirrord.core import limits
 from mirrord.core.errors import RecordError, RejectReason
 from mirrord.core.records import records_pb2 as pb
 from mirrord.core.records.kinds import Kind
-from mirrord.core.records.recordset import open_record
+from mirrord.core.records.record import open_record
 from mirrord.core.records.signing import sign, verify
 from tests.unit.core.making import announced, make_announcement, make_head, signed_head, signing_key
 
@@ -17,7 +17,7 @@ KEY = signing_key(1)
 ORDER = 2**252 + 27742317777372353535851937790883648493
 
 
-@given(st.sampled_from(Kind), st.binary(max_size=300))
+@given(st.sampled_from([kind for kind in Kind if kind is not Kind.EQUIVOCATION]), st.binary(max_size=300))
 def test_a_signed_body_comes_back_with_its_author(kind: Kind, body: bytes) -> None:
     envelope = sign(kind, body, KEY)
     signed = verify(envelope)

@@ -51,13 +51,21 @@ REFUSED: dict[str, pb.Message] = {
     "buckets out of order": pb.Message(listing=pb.Listing(collection=COLLECTION, bits=2, buckets=[2, 1])),
     "a bucket twice": pb.Message(listing=pb.Listing(collection=COLLECTION, bits=2, buckets=[1, 1])),
     "a listing with too many bits": pb.Message(listing=pb.Listing(collection=COLLECTION, bits=16)),
-    "half an entry": pb.Message(listing=pb.Listing(collection=COLLECTION, entries=bytes(15))),
-    "an entry twice": pb.Message(listing=pb.Listing(collection=COLLECTION, buckets=[0], entries=bytes(32))),
+    "half an id in a listing": pb.Message(listing=pb.Listing(collection=COLLECTION, ids=bytes(12), above=[0, 0])),
+    "an id without a sequence": pb.Message(listing=pb.Listing(collection=COLLECTION, ids=bytes(8))),
+    "a sequence without an id": pb.Message(listing=pb.Listing(collection=COLLECTION, above=[0])),
+    "a sequence beyond 64 bits": pb.Message(
+        listing=pb.Listing(collection=COLLECTION, buckets=[0], ids=bytes(8), base=2**64 - 1, above=[1])
+    ),
+    "an entry twice": pb.Message(
+        listing=pb.Listing(collection=COLLECTION, buckets=[0], ids=bytes(16), base=7, above=[0, 0])
+    ),
     "too many entries": pb.Message(
         listing=pb.Listing(
             collection=COLLECTION,
             buckets=[0],
-            entries=b"".join(n.to_bytes(8, "big") + bytes(8) for n in range(limits.LISTING_MAX_ENTRIES + 1)),
+            ids=b"".join(n.to_bytes(8, "big") for n in range(limits.LISTING_MAX_ENTRIES + 1)),
+            above=[0] * (limits.LISTING_MAX_ENTRIES + 1),
         )
     ),
     "half an id": pb.Message(record_request=pb.RecordRequest(collection=COLLECTION, ids=bytes(12))),
@@ -74,6 +82,10 @@ REFUSED: dict[str, pb.Message] = {
     "a long chunk": pb.Message(blob_chunk=pb.BlobChunk(sha256=BODY, data=bytes(limits.BLOB_CHUNK_BYTES + 1))),
     "a chunk past any blob": pb.Message(blob_chunk=pb.BlobChunk(sha256=BODY, offset=FAR, data=b"x")),
     "missing what": pb.Message(blob_missing=pb.BlobMissing()),
+    "an address of five bytes": pb.Message(hello=pb.Hello(version_min=1, version_max=1, seen_at=bytes(5))),
+    "a probe of port 0": pb.Message(probe=pb.Probe()),
+    "a probe of port 65,536": pb.Message(probe=pb.Probe(port=65_536)),
+    "a result for port 0": pb.Message(probe_result=pb.ProbeResult(reached=True)),
     "a long goodbye": pb.Message(goodbye=pb.Goodbye(code=pb.Goodbye.STOPPING, reason="x" * 257)),
     "a goodbye that moves the cursor": pb.Message(goodbye=pb.Goodbye(reason="\x1b[2J")),
 }

@@ -1,0 +1,161 @@
+"""Requests to the control socket and to /metrics: whatever arrives is answered, and never with a 500."""
+
+from collections.abc import Awaitable, Callable
+from functools import cache
+from typing import Final
+
+import structlog.testing
+import trio
+import trio.testing
+from hypothesis import strategies as st
+
+from mirrord.control.answers import refuse_in_json
+from mirrord.control.server import LIMITS, ControlServer
+from mirrord.core.statistics import NetworkStatistics, Statistics, Transfer
+from mirrord.http.connection import Connection
+from mirrord.http.messages import Caller, Handler, Refusal, Request, Response, refuse_in_text
+from mirrord.http.phases import Phases
+from mirrord.metrics.server import LIMITS as METRICS_LIMITS
+from mirrord.metrics.server import MetricsServer
+from tests.builders import NETWORK, make_statistics
+from tests.control_server import ScriptedDaemon
+from tests.fuzz.target import Take, Target, encoded
+
+_TOKEN: Final = "a-long-token"
+
+
+class _Source:
+    """What the metrics are made of."""
+
+    def statistics(self) -> Statistics:
+        return make_statistics()
+
+    def network(self) -> NetworkStatistics:
+        return NETWORK
+
+    def transfer(self) -> Transfer:
+        return Transfer(1, 1, 1, 1)
+
+
+def _kept(handle: Callable[[Request], Awaitable[Response]], failures: list[Exception]) -> Handler:
+    """Keep what a handler raises: the server would make a 500 of it."""
+
+    async def handler(request: Request) -> Response:
+        try:
+            return await handle(request)
+        except Exception as error:
+            failures.append(error)
+            raise
+
+    return handler
+
+
+async def _converse(data: bytes, handler: Handler, refuse: Refusal, caller: Caller | None, metrics: bool) -> bytes:
+    """Return all that a client hears which sends ``data`` and no more."""
+    ours, theirs = trio.testing.memory_stream_pair()
+    await theirs.send_all(data)
+    await theirs.send_eof()
+    limits = METRICS_LIMITS if metrics else LIMITS
+    await Connection(ours, caller, handler, limits, refuse, Phases()).serve()
+    await ours.aclose()
+    answer = bytearray()
+    async for part in theirs:
+        answer += part
+    return bytes(answer)
+
+
+def _take(metrics: bool) -> Take:
+    @cache
+    def handle() -> Callable[[Request], Awaitable[Response]]:
+        if metrics:
+            return MetricsServer(_Source(), "0", _TOKEN).handle
+        return ControlServer(ScriptedDaemon(), "0", 1000).handle
+
+    def take(data: bytes) -> bool:
+        failures: list[Exception] = []
+        refuse = refuse_in_text if metrics else refuse_in_json
+        caller = None if metrics else Caller(1, 1000, 1000)
+        with structlog.testing.capture_logs():  # a refused request is logged, a thousand a second here
+            answer = trio.run(_converse, data, _kept(handle(), failures), refuse, caller, metrics)
+        if failures:
+            raise failures[0]
+        assert not answer or answer.startswith(b"HTTP/1.1 "), "what is said is HTTP"
+        assert not answer.startswith(b"HTTP/1.1 500")
+        return answer.startswith(b"HTTP/1.1 2")
+
+    return take
+
+
+_PATHS: Final = st.sampled_from(
+    [
+        *("/v1/health", "/v1/status", "/v1/peers", "/v1/collections", "/v1/shards", "/v1/plan", "/v1/stop"),
+        *("/v1/collections/join", "/v1/collections/import", "/v1/collections/leave", "/v1/pledge", "/%ff", "//[", "*"),
+        *("/v1/shards/verify", "/v1/shards/adopt", "/metrics", "/healthz", "/readyz", "/", "http://[::1", "/x y"),
+    ]
+)
+_QUERY_VALUES: Final = st.sampled_from(["", "books", "0", "-1", "9" * 5000, "%00", "%ff", "a" * 100, "²", "1e9", "٣"])
+_QUERIES: Final = st.lists(
+    st.builds("{}={}".format, st.sampled_from(["collection", "shard", "pledge_bytes", "x"]), _QUERY_VALUES), max_size=3
+).map(lambda parts: "?" + "&".join(parts) if parts else "")
+_JSON: Final = st.sampled_from(
+    [
+        *(
+            "{}",
+            "[]",
+            "null",
+            "{",
+            '{"invitation": "mirrord://x"}',
+            '{"path": "/x", "adopt": "y"}',
+            "[" * 5000,
+            '"\\ud800"',
+        ),
+        *('{"collection": "books", "shards": [0, "1", -1]}', '{"pledge_bytes": -1}', '{"pledge_bytes": 1e400}'),
+        '{"collection": "books", "shards": ["' + "1" * 5000 + '"]}',
+        '{"collection": "books", "shards": [' + "1" * 5000 + "]}",
+        '{"collection": "books", "folder": "/\\u0000"}',
+        '{"collection": "", "within_seconds": ' + "9" * 30 + "}",
+    ]
+)
+_HEADERS: Final = st.sampled_from(
+    [
+        *(
+            "Host: x\r\n",
+            "",
+            "Authorization: Bearer \xe9\r\n",
+            f"Authorization: Bearer {_TOKEN}\r\n",
+            "Expect: 100-continue\r\n",
+        ),
+        *(
+            "Transfer-Encoding: chunked\r\n",
+            "Content-Length: -1\r\n",
+            f"Content-Length: {'9' * 5000}\r\n",
+            "Connection: close\r\n",
+        ),
+    ]
+)
+
+
+@st.composite
+def requests(draw: st.DrawFn) -> str:
+    """Return one request after another, mostly well-formed."""
+    said = []
+    for _ in range(draw(st.integers(1, 2))):
+        method = draw(st.sampled_from(["GET", "POST", "HEAD", "PUT"]))
+        body = draw(_JSON) if method == "POST" else ""
+        length = f"Content-Length: {len(body.encode())}\r\n" if body else ""
+        headers = "Host: x\r\n" + length + "".join(draw(st.lists(_HEADERS, max_size=2)))
+        said.append(f"{method} {draw(_PATHS)}{draw(_QUERIES)} HTTP/1.1\r\n{headers}\r\n{body}")
+    return "".join(said)
+
+
+TARGETS: Final = tuple(
+    Target(
+        family="http",
+        name=name,
+        take=_take(metrics=name == "metrics"),
+        valid=encoded(requests()),
+        weight=10,
+        input_max_bytes=16_384,
+    )
+    for name in ("control", "metrics")
+)
