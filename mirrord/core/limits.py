@@ -136,6 +136,9 @@ BLOB_CHUNK_BYTES: Final = 256 * KIB
 BLOB_FETCHES_MAX: Final = 4
 """Blobs that one node assembles in memory at a time."""
 
+BLOB_SOURCES_MAX: Final = 4
+"""Sessions from which one blob is fetched at once, a chunk each: one slow peer does not hold it up."""
+
 BLOB_WAIT_SECONDS: Final = 15.0
 """A peer that does not answer a chunk request for this long is not asked for that blob again."""
 
@@ -172,6 +175,10 @@ SESSION_QUEUE_MAX_BYTES: Final = 16 * MIB
 
 QUEUES_MAX_BYTES: Final = 64 * MIB
 """Bytes waiting for all peers together; past it no session may hold more than one frame's worth."""
+
+KEEPALIVE_SECONDS: Final = 120.0
+"""A session that carries nothing is probed by TCP after this long, so that a NAT on the way remembers it.
+RFC 5382 asks NATs for two hours; those of mobile carriers were measured to forget after five minutes."""
 
 FRAME_RECEIVE_SECONDS: Final = 60.0
 """A frame that has begun is whole within this: twice what its sender waits, or the peer is dribbling."""

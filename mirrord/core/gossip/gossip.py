@@ -16,7 +16,7 @@ from mirrord.core.events import DialFailed, SessionClosed, SessionOpened
 from mirrord.core.gossip import reconcile
 from mirrord.core.gossip.addressbook import AddressBook
 from mirrord.core.gossip.allowance import Allowance
-from mirrord.core.gossip.blobs import Ask, BlobFetches
+from mirrord.core.gossip.blobs import BlobFetches
 from mirrord.core.gossip.clockwatch import ClockWatch
 from mirrord.core.gossip.dialling import Dialling
 from mirrord.core.gossip.ledger import Ledger, Taken
@@ -149,12 +149,18 @@ class Gossip:
                 raise RemoteProtocolError("a message before Hello")
             self._answer(session, message, now, out, news)
         except (RemoteProtocolError, RecordError) as error:
-            self.counts["sessions_ended_at_fault"] += 1
-            code = m.GoodbyeCode.BAD_RECORD if isinstance(error, RecordError) else m.GoodbyeCode.PROTOCOL
-            if session.dialled is not None:
-                self.book.failed(session.dialled, now)
-            self._close(session, code, error.message, out)
+            self._fault(session, error, now, out)
         return news
+
+    def _fault(
+        self, session: Session, error: RemoteProtocolError | RecordError, now: Instant, out: list[Effect]
+    ) -> None:
+        """End a session whose peer broke the protocol, and leave its address alone for a while."""
+        self.counts["sessions_ended_at_fault"] += 1
+        code = m.GoodbyeCode.BAD_RECORD if isinstance(error, RecordError) else m.GoodbyeCode.PROTOCOL
+        if session.dialled is not None:
+            self.book.failed(session.dialled, now)
+        self._close(session, code, error.message, out)
 
     def _answer(self, session: Session, message: m.Message, now: Instant, out: list[Effect], news: News) -> None:
         match message:
@@ -166,11 +172,7 @@ class Gossip:
                 if self._may_answer(session, message.collection, now):
                     self._reconcile(session, message, out)
             case m.BlobChunk():
-                data, ask = self.blobs.received(session.session, message, now)
-                if data is not None:
-                    self.counts["blobs_fetched"] += 1
-                    news.blobs.append((message.sha256, data))
-                self._send_asks([ask] if ask else [], out)
+                self._chunk(session, message, now, out, news)
             case m.BlobMissing():
                 self.blobs.missing(session.session, message.sha256)
             case m.Goodbye():
@@ -179,6 +181,15 @@ class Gossip:
                 out.append(ReadBlob(session.session, message.sha256, message.offset))
             case m.Probe() | m.ProbeResult():
                 return
+
+    def _chunk(self, session: Session, message: m.BlobChunk, now: Instant, out: list[Effect], news: News) -> None:
+        got = self.blobs.received(session.session, message)
+        if got.data is not None:
+            self.counts["blobs_fetched"] += 1
+            news.blobs.append((message.sha256, got.data))
+        for liar in filter(None, map(self.sessions.get, got.liars)):
+            self._fault(liar, RemoteProtocolError("bytes that do not hash to what was asked for"), now, out)
+        self.ask_for_blobs(now, out)
 
     def _dismissed(self, session: Session, goodbye: m.Goodbye, now: Instant) -> None:
         """The peer ends the session; its address is as good as before where another session is the reason."""
@@ -314,9 +325,7 @@ class Gossip:
 
     def ask_for_blobs(self, now: Instant, out: list[Effect]) -> None:
         """Request what is wanted and not asked for yet."""
-        self._send_asks(self.blobs.ask((s.session for s in self.sessions.greeted()), now), out)
-
-    def _send_asks(self, asks: list[Ask], out: list[Effect]) -> None:
+        asks = self.blobs.ask((s.session for s in self.sessions.greeted()), now)
         out.extend(SendMessage(ask.session, ask.request) for ask in asks)
 
     def _round(self, now: Instant, dice: float, out: list[Effect]) -> None:
@@ -335,4 +344,3 @@ class Gossip:
     def next_deadline(self) -> float:
         """Monotonic seconds at which the next round is due; never, without a collection."""
         return self._next_round_at if self.ledger.indexes else float("inf")
-

@@ -117,7 +117,7 @@ class Grant(IntEnum):
 
 
 class Policy(IntEnum):
-    """Whose copies count in a collection: everybody's, those of whom a voucher or a curator named, or only the latter."""
+    """Whose copies count in a collection: everybody's, or theirs whom a voucher or a curator named, or a curator."""
 
     UNSPECIFIED = 0
     OPEN = 1

@@ -5,24 +5,29 @@ Rules, in the order in which a stranger's record meets them:
 - its signature holds and it parses;
 - it is about a collection that we joined, or replaces a record that we have;
 - it is neither from the future nor expired;
+- its author counts in one of the joined collections that it is about, or, of an admission, may say it
+  (:mod:`mirrord.core.records.admissions`);
 - its sequence is higher than every one that we ever saw for its key, also after the record itself
   expired and was dropped;
 - the same sequence with other bytes is equivocation.  Two announcements of one node make a proof,
   which is a record too; while it is held, the node does not count.
 
 A record is *offered* until a dead band before it expires, and *accepted* until it expires, so two
-nodes with skewed clocks do not hand a dying record to and fro.
+nodes with skewed clocks do not hand a dying record to and fro.  In a collection in which its author
+does not count it is neither offered nor counted.
 """
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import assert_never
 
 from mirrord.core import limits
 from mirrord.core.clock import Instant
 from mirrord.core.errors import RecordError, RejectReason
+from mirrord.core.records.admissions import Admissions
 from mirrord.core.records.equivocation import prove
-from mirrord.core.records.ids import CollectionId, NodeId
-from mirrord.core.records.kinds import Announcement, Equivocation, Kind, ManifestHead
+from mirrord.core.records.ids import CollectionId, NodeId, to_short_text
+from mirrord.core.records.kinds import Admission, Announcement, Equivocation, Kind, ManifestHead
 from mirrord.core.records.record import Record, RecordKey, open_record
 
 
@@ -51,19 +56,24 @@ class RecordSet:
         self._dropped: dict[RecordKey, int] = {}
         self._retired: set[RecordKey] = set()
         self._envelopes: set[bytes] = set()
-        self._joined: set[CollectionId] = set()
+        self._admissions: dict[CollectionId, Admissions] = {}
 
     def join(self, collection: CollectionId) -> None:
         """Accept records about ``collection`` from now on."""
-        self._joined.add(collection)
+        if collection in self._admissions:
+            return
+        known = self._admissions[collection] = Admissions(collection)
+        for record in self._records.values():
+            if isinstance(record.content, Admission) and record.content.collection == collection:
+                known.put(record.content)
 
     def part(self, collection: CollectionId) -> tuple[Record, ...]:
         """Stop accepting records about ``collection``; return those that nothing else keeps.
 
         They are not dead: whoever joins again takes back the very same records, though no older ones.
         """
-        self._joined.discard(collection)
-        orphans = tuple(r for r in self._records.values() if not any(r.is_about(c) for c in self._joined))
+        self._admissions.pop(collection, None)
+        orphans = tuple(r for r in self._records.values() if not any(r.is_about(c) for c in self._admissions))
         for record in orphans:
             self._drop(record, record.sequence - 1)
         return orphans
@@ -101,9 +111,7 @@ class RecordSet:
 
     def take(self, record: Record, now: Instant, is_ours: bool = False) -> tuple[Record, Record | None]:
         """Judge a record that was opened already, as :meth:`admit` does."""
-        self._judge(record, now)
-        if not is_ours:
-            self._find_room(record)
+        self.judge(record, now, is_ours)
         older = self._records.get(record.key)
         self._put(record)
         return record, older
@@ -116,20 +124,40 @@ class RecordSet:
         self._envelopes.add(record.envelope)
         self._dropped.pop(record.key, None)
         self._retired.discard(record.key)
+        if isinstance(record.content, Admission) and record.content.collection in self._admissions:
+            self._admissions[record.content.collection].put(record.content)
 
-    def _judge(self, record: Record, now: Instant) -> None:
+    def judge(self, record: Record, now: Instant, is_ours: bool = False) -> None:
+        """Raise the :class:`RecordError` that :meth:`take` would raise now, and change nothing."""
         held = self._records.get(record.key)
-        if held is None and not any(record.is_about(collection) for collection in self._joined):
+        about = [known for collection, known in self._admissions.items() if record.is_about(collection)]
+        if held is None and not about:
             raise RecordError(RejectReason.FOREIGN_COLLECTION, "about no collection that we joined")
         if record.content.issued_at > now.unix_seconds + limits.FUTURE_SKEW_SECONDS:
             raise RecordError(RejectReason.FROM_FUTURE, f"issued at {record.content.issued_at}")
         if record.expires_at is not None and record.expires_at <= now.unix_seconds:
             raise RecordError(RejectReason.EXPIRED, f"expired at {record.expires_at}")
+        self._judge_author(record, about)
         highest = self.highest(record.key)
         if record.sequence == highest and held is not None and held.envelope != record.envelope:
             self._contradicts(held, record)
         if record.sequence <= highest:
             raise RecordError(RejectReason.STALE, f"sequence {record.sequence}, {highest} is known")
+        if not is_ours:
+            self._find_room(record)
+
+    @staticmethod
+    def _judge_author(record: Record, about: list[Admissions]) -> None:
+        """Raise where no collection that a record is about takes it from its author."""
+        content = record.content
+        if isinstance(content, Admission):
+            objection = about[0].objection_to(content) if about else ""
+        elif about and not any(_counts(record, known) for known in about):
+            objection = f"{to_short_text(record.key.subject)} does not count there"
+        else:
+            objection = ""  # it counts, or its last word is that it has left
+        if objection:
+            raise RecordError(RejectReason.NOT_ADMITTED, objection)
 
     @staticmethod
     def _contradicts(held: Record, record: Record) -> None:
@@ -142,9 +170,16 @@ class RecordSet:
         raise RecordError(RejectReason.EQUIVOCATION, detail)
 
     def _find_room(self, record: Record) -> None:
-        is_new = record.key not in self._records and not isinstance(record.content, ManifestHead)  # heads are few
-        if is_new and len(self._records) >= limits.RECORDS_PER_COLLECTION_MAX:
-            raise RecordError(RejectReason.TABLE_FULL, f"{len(self._records)} records are held")
+        """Raise where a table is full.  Admissions have their own, so that strangers cannot keep a curator out."""
+        content = record.content
+        if record.key in self._records or isinstance(content, ManifestHead):
+            return  # heads are few
+        if isinstance(content, Admission):
+            held = 0 if content.is_policy else len(self._admissions[content.collection])
+        else:
+            held = len(self._records) - sum(len(known) for known in self._admissions.values())
+        if held >= limits.RECORDS_PER_COLLECTION_MAX:
+            raise RecordError(RejectReason.TABLE_FULL, f"{held} records are held")
 
     def expire(self, now: Instant) -> Expired:
         """Retire what is about to expire and drop what has."""
@@ -164,7 +199,25 @@ class RecordSet:
         self._retired.update(record.key for record in retired)
         return Expired(tuple(retired), tuple(dropped))
 
+    def drop_uncounted(self) -> tuple[Record, ...]:
+        """Drop the announcements of nodes that count nowhere any more, and what proves of them; return these.
+
+        They are not dead, as in :meth:`part`.  Words of somebody who may not say them now are kept, because only
+        their authors could bring them back.
+        """
+        uncounted = tuple(
+            record
+            for record in self._records.values()
+            if isinstance(record.content, Announcement | Equivocation)
+            and not any(self.offers(record, collection) for collection in self._admissions)
+        )
+        for record in uncounted:
+            self._drop(record, record.sequence - 1)
+        return uncounted
+
     def _drop(self, record: Record, sequence: int) -> None:
+        if isinstance(record.content, Admission) and record.content.collection in self._admissions:
+            self._admissions[record.content.collection].drop(record.content)
         del self._records[record.key]
         self._envelopes.discard(record.envelope)
         self._retired.discard(record.key)
@@ -177,8 +230,22 @@ class RecordSet:
     def offered(self, collection: CollectionId) -> Iterator[Record]:
         """Iterate over the records about ``collection`` that we hand on."""
         for record in self._records.values():
-            if record.key not in self._retired and record.is_about(collection):
+            if record.key not in self._retired and self.offers(record, collection):
                 yield record
+
+    def offers(self, record: Record, collection: CollectionId) -> bool:
+        """Whether a record belongs to a joined collection, and its author may speak there now."""
+        known = self._admissions.get(collection)
+        return known is not None and record.is_about(collection) and _counts(record, known)
+
+    def counts(self, node: NodeId, collection: CollectionId) -> bool:
+        """Whether a node's copies count in a collection; not, in one that was not joined."""
+        known = self._admissions.get(collection)
+        return known is not None and known.counts(node)
+
+    def admissions(self, collection: CollectionId) -> Admissions:
+        """Return who counts in a joined collection."""
+        return self._admissions[collection]
 
     def is_equivocator(self, node: NodeId) -> bool:
         """Whether we hold the proof that a node contradicted itself."""
@@ -189,12 +256,12 @@ class RecordSet:
         return sorted(r.content.node for r in self._records.values() if isinstance(r.content, Equivocation))
 
     def announcements(self, collection: CollectionId) -> Iterator[tuple[NodeId, Announcement]]:
-        """Iterate over the nodes that take part in ``collection``, equivocators left out."""
+        """Iterate over the nodes that count in ``collection``, equivocators left out."""
         for record in self._records.values():
             content = record.content
             if isinstance(content, Announcement) and content.part_in(collection) is not None:
                 node = NodeId(record.key.subject)
-                if not self.is_equivocator(node):
+                if self.counts(node, collection) and not self.is_equivocator(node):
                     yield node, content
 
     def head(self, collection: CollectionId) -> ManifestHead | None:
@@ -207,3 +274,17 @@ class RecordSet:
         for record in self._records.values():
             if isinstance(record.content, Announcement):
                 yield NodeId(record.key.subject), record.content
+
+
+def _counts(record: Record, known: Admissions) -> bool:
+    """Whether the author of a record that is about a collection may speak there now."""
+    content = record.content
+    match content:
+        case Announcement() | Equivocation():
+            return known.counts(NodeId(record.key.subject))
+        case Admission():
+            return known.heeds(content)
+        case ManifestHead():
+            return True
+        case _:
+            assert_never(content)

@@ -1,10 +1,12 @@
-"""A set of shard indexes as one integer: bit ``i`` is shard ``i``.
+"""A set of shard indexes; as one integer, bit ``i`` is shard ``i``.
 
 Shard indexes never change meaning between versions of a manifest, so a set stays valid across
-them.  3,000 shards are 375 bytes raw; on the wire a sparse set is deflated.
+them.  3,000 shards are 375 bytes raw; on the wire a sparse set is deflated.  In memory a sparse one
+is its indexes, four bytes each: a node has 20 of 3,000 shards, or of 100,000, and 10,000 nodes do.
 """
 
 import zlib
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from typing import Final
 
@@ -18,16 +20,18 @@ from mirrord.core.records.ids import ShardIndex
 _RAW: Final = 0
 _DEFLATED: Final = 1
 _MAX_BYTES: Final = (limits.SHARDS_MAX + 7) // 8
-_STRIDE_BYTES: Final = 128
+_INDEX: Final = np.dtype(np.int32)
 
 
 class ShardSet:
     """An immutable set of shard indexes."""
 
-    __slots__ = ("bits",)
+    __slots__ = ("_held",)
 
     def __init__(self, bits: int = 0) -> None:
-        self.bits = bits
+        self._held: int | bytes = bits
+        if bits.bit_count() * 8 * _INDEX.itemsize < bits.bit_length():
+            self._held = _indexes(bits).tobytes()
 
     @classmethod
     def of(cls, indexes: Iterable[int]) -> "ShardSet":
@@ -37,35 +41,41 @@ class ShardSet:
             bits |= 1 << index
         return cls(bits)
 
+    @property
+    def bits(self) -> int:
+        """The set as one integer."""
+        if isinstance(self._held, int):
+            return self._held
+        indexes = self.indexes()
+        column = np.zeros(int(indexes[-1]) + 1, dtype=np.uint8)
+        column[indexes] = 1
+        return int.from_bytes(np.packbits(column, bitorder="little").tobytes(), "little")
+
     def __contains__(self, index: int) -> bool:
-        return bool(self.bits >> index & 1)
+        if isinstance(self._held, int):
+            return bool(self._held >> index & 1)
+        held = memoryview(self._held).cast("I")
+        place = bisect_left(held, index)
+        return place < len(held) and held[place] == index
 
     def __iter__(self) -> Iterator[ShardIndex]:
-        raw = self.bits.to_bytes((self.bits.bit_length() + 7) // 8, "little")
-        for start in range(0, len(raw), _STRIDE_BYTES):  # a number of 100,000 bits is slow to take apart bit by bit
-            bits = int.from_bytes(raw[start : start + _STRIDE_BYTES], "little")
-            while bits:
-                lowest = bits & -bits
-                yield ShardIndex(8 * start + lowest.bit_length() - 1)
-                bits ^= lowest
+        return iter(self.indexes().tolist())
 
     def indexes(self) -> NDArray[np.int32]:
         """Return the indexes as a column, in order."""
-        raw = self.bits.to_bytes((self.bits.bit_length() + 7) // 8, "little")
-        bits = np.unpackbits(np.frombuffer(raw, dtype=np.uint8), bitorder="little")
-        return np.flatnonzero(bits).astype(np.int32)
+        return _indexes(self._held) if isinstance(self._held, int) else np.frombuffer(self._held, dtype=_INDEX)
 
     def __bool__(self) -> bool:
-        return bool(self.bits)
+        return bool(self._held)
 
     def __len__(self) -> int:
-        return self.bits.bit_count()
+        return self._held.bit_count() if isinstance(self._held, int) else len(self._held) // _INDEX.itemsize
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, ShardSet) and self.bits == other.bits
+        return isinstance(other, ShardSet) and self._held == other._held
 
     def __hash__(self) -> int:
-        return hash(self.bits)
+        return hash(self._held)
 
     def __repr__(self) -> str:
         return f"ShardSet({list(self)})"
@@ -81,7 +91,7 @@ class ShardSet:
 
     def encode(self) -> bytes:
         """Return the shorter of the raw and the deflated form, behind a byte that says which."""
-        raw = self.bits.to_bytes((self.bits.bit_length() + 7) // 8, "little")
+        raw = _raw(self.bits)
         deflated = zlib.compress(raw, 9)
         if len(deflated) < len(raw):
             return bytes([_DEFLATED]) + deflated
@@ -98,6 +108,15 @@ class ShardSet:
         if len(payload) > _MAX_BYTES:
             raise RecordError(RejectReason.OVERSIZED, f"holdings of {len(payload)} bytes")
         return cls(int.from_bytes(payload, "little"))
+
+
+def _raw(bits: int) -> bytes:
+    return bits.to_bytes((bits.bit_length() + 7) // 8, "little")
+
+
+def _indexes(bits: int) -> NDArray[np.int32]:
+    column = np.unpackbits(np.frombuffer(_raw(bits), dtype=np.uint8), bitorder="little")
+    return np.flatnonzero(column).astype(_INDEX)
 
 
 NO_SHARDS: Final = ShardSet()
