@@ -15,6 +15,7 @@ from mirrord.core.records.kinds import Announcement, Claim, CollectionState, Rel
 from mirrord.core.records.shardset import NO_SHARDS, ShardSet
 
 _ASN_MAX: Final = 2**32 - 1
+_IPV4_IN_IPV6: Final = bytes(10) + b"\xff\xff"
 
 
 def announcement_to(announcement: Announcement) -> pb.Announcement:
@@ -138,12 +139,12 @@ def _host(packed: bytes) -> str:
     """Return the literal of an address; both kinds of endpoint mostly have the same, which is kept once."""
     if len(packed) not in (4, 16):
         raise RecordError(RejectReason.MALFORMED, f"an IP address of {len(packed)} bytes")
-    ip = ipaddress.ip_address(packed)
-    # Python looks through ::ffff:a.b.c.d from 3.13 on only, and nodes must agree on what is malformed.
-    plain = (ip.ipv4_mapped if isinstance(ip, ipaddress.IPv6Address) else None) or ip
-    if plain.is_unspecified or plain.is_multicast:
-        raise RecordError(RejectReason.MALFORMED, f"nobody listens at {ip}")
-    return str(ip)
+    plain = packed.removeprefix(_IPV4_IN_IPV6) if len(packed) == 16 else packed  # every version of Python alike
+    first = plain[0]
+    is_multicast = 224 <= first < 240 if len(plain) == 4 else first == 0xFF
+    if is_multicast or not any(plain):
+        raise RecordError(RejectReason.MALFORMED, f"nobody listens at {ipaddress.ip_address(packed)}")
+    return ".".join(map(str, packed)) if len(packed) == 4 else str(ipaddress.IPv6Address(packed))
 
 
 @lru_cache(maxsize=4_096)
