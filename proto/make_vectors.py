@@ -27,6 +27,7 @@ _FILES: Final = {
     "frames": wire_vectors.frames,
     "digests": number_vectors.digests,
     "placement": number_vectors.placement,
+    "rendezvous": number_vectors.rendezvous,
 }
 
 

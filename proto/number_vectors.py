@@ -246,3 +246,30 @@ def _presences() -> list[Case]:
         for profile, cases in silences.items()
         for silent, p in cases
     ]
+
+
+def rendezvous() -> list[Case]:
+    """Return under what the nodes of a collection look for each other at a moment, today's rendezvous first."""
+    midnight = NOW // DAY * DAY
+    moments = {
+        "in the middle of a day": (midnight + DAY // 2, [0]),
+        "at midnight": (midnight, [0, -1]),
+        "an hour after midnight, less a second": (midnight + 3_599, [0, -1]),
+        "an hour after midnight": (midnight + 3_600, [0]),
+        "an hour before midnight": (midnight + DAY - 3_600, [0, 1]),
+        "an hour before midnight, less a second": (midnight + DAY - 3_601, [0]),
+    }
+    return [
+        {
+            "name": f"{name}: {curator}",
+            "collection": public(curator).hex(),
+            "unix_seconds": moment,
+            "rendezvous": [_rendezvous(public(curator), moment // DAY + away).hex() for away in days],
+        }
+        for curator in (MUSIC, FILMS)
+        for name, (moment, days) in moments.items()
+    ]
+
+
+def _rendezvous(collection: bytes, day: int) -> bytes:
+    return _blake(b"mirrord/1 rendezvous" + collection + day.to_bytes(8, "big"), 20)

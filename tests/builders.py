@@ -15,6 +15,7 @@ from mirrord.core.statistics import (
     Counters,
     Coverage,
     Liveness,
+    NetworkStatistics,
     NodeStatistics,
     PeerStatistics,
     ShardRole,
@@ -172,6 +173,25 @@ COUNTERS = Counters(
     dials_failed=3,
     blobs_fetched=13,
     holdings_released=3,
+    limits_reached={"RECORDS_PER_COLLECTION_MAX": 4},
+)
+
+NETWORK = NetworkStatistics(
+    sessions_open=5,
+    sessions_accepted=2,
+    sessions_slowed=1,
+    sessions_opened_total=8,
+    handshakes_pending=3,
+    handshakes_failed={"hung_up": 6, "too_often": 0},
+    protocol_breaches=2,
+    dials_begun=9,
+    dials_pending=1,
+    accept_failures=0,
+    queued_bytes=4_096,
+    received_bytes=1_000_000,
+    sent_bytes=2_000_000,
+    budgets_tracked=7,
+    limits_reached={"handshakes_max": 11, "frame_max_bytes": 0},
 )
 
 

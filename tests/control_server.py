@@ -16,7 +16,11 @@ from typing import Any
 import trio
 
 from mirrord.control.server import LIMITS, serve_control
-from mirrord.core.records.ids import CollectionId, ShardIndex
+from mirrord.core.records.admissions import Admissions
+from mirrord.core.records.ids import CollectionId, NodeId, ShardIndex
+from mirrord.core.records.kinds import Admission, Grant
+from mirrord.core.records.record import open_record
+from mirrord.core.records.roll import Roll, call_roll
 from mirrord.core.statistics import Statistics, Transfer
 from mirrord.http.messages import HttpLimits
 from mirrord.http.unix import socket_address
@@ -39,6 +43,7 @@ class ScriptedDaemon:
     stopped: trio.Event | None = None
     reasons_for: dict[CollectionId, ScriptedReasons] | None = None
     supposed: list[int | None] = field(default_factory=list)
+    words: tuple[Admission, ...] = ()
 
     def statistics(self) -> Statistics:
         return self.snapshots.pop(0) if len(self.snapshots) > 1 else self.snapshots[0]
@@ -72,6 +77,21 @@ class ScriptedDaemon:
     async def leave(self, collection: CollectionId, delete_files: bool, within_seconds: int = 0) -> None:
         await self._do("leave", collection, delete_files, within_seconds)
 
+    def roll(self, collection: CollectionId) -> Roll | None:
+        """Return the roll of the words that a test said, about whatever collection."""
+        known = Admissions(collection)
+        for word in self.words:
+            known.put(word)
+        return call_roll(known)
+
+    async def import_admissions(self, envelopes: tuple[bytes, ...]) -> None:
+        await self._do("admit", *(open_record(envelope).content for envelope in envelopes))
+
+    async def sign_admissions(
+        self, collection: CollectionId, nodes: tuple[NodeId, ...], grant: Grant, expires_at: int, quota: int = 0
+    ) -> None:
+        await self._do("sign", collection, nodes, grant, expires_at, quota)
+
     async def verify(self, collection: CollectionId, shards: tuple[ShardIndex, ...]) -> None:
         await self._do("verify", collection, shards)
 
@@ -81,6 +101,9 @@ class ScriptedDaemon:
 
     async def set_pledge(self, pledge_bytes: int) -> None:
         await self._do("pledge", pledge_bytes)
+
+    async def set_port(self, coordination: int, bittorrent: int) -> None:
+        await self._do("port", coordination, bittorrent)
 
     async def stop(self) -> None:
         await self._do("stop")

@@ -22,7 +22,8 @@ _SETTINGS: Final = {"help_option_names": ["-h", "--help"]}
 class Lazy:
     """A command: where its function is, as ``module:name``, and what it does in one line.
 
-    ``kind`` is typer's class for it; ``QuickCommand`` suits the ones that only talk to a daemon.
+    ``kind`` is typer's class for it; ``QuickCommand`` suits the ones whose options are plain, and
+    matters to those that must be quick (they only talk to a daemon) or small (they are one).
     """
 
     name: str
@@ -42,7 +43,7 @@ class LazyGroup:
 
 TOP: Final = (
     Lazy("init", "mirrord.cli.init:init", "Make a node: its folder, its key, its configuration."),
-    Lazy("run", "mirrord.cli.run:run", "Run the node's daemon in the foreground."),
+    Lazy("run", "mirrord.cli.run:run", "Run the node's daemon in the foreground.", QuickCommand),
     Lazy("demo", "mirrord.cli.demo:demo", "Watch a small network share, lose and heal a real collection."),
     Lazy("status", "mirrord.cli.status:status", "Show this node, its collections and how safe they are.", QuickCommand),
     Lazy("peers", "mirrord.cli.peers:peers", "List the other nodes that this one knows.", QuickCommand),
@@ -55,6 +56,12 @@ TOP: Final = (
     Lazy("plan", "mirrord.cli.plan:plan", "Say why this node holds, claims, skips or waits.", QuickCommand),
     Lazy("simulate", "mirrord.cli.simulate:simulate", "Try a placement policy on thousands of simulated nodes."),
     Lazy("leave", "mirrord.cli.leaving:leave_all", "Leave every collection gracefully.", QuickCommand),
+    Lazy(
+        "set-port",
+        "mirrord.cli.port:set_port",
+        "Listen on another port, without a restart.",
+        QuickCommand,
+    ),
     Lazy("stop", "mirrord.cli.stop:stop", "Stop the daemon cleanly.", QuickCommand),
 )
 GROUPS: Final = (
@@ -71,6 +78,10 @@ GROUPS: Final = (
             Lazy("list", "mirrord.cli.membership:list_collections", "List the joined collections.", QuickCommand),
             Lazy("invite", "mirrord.cli.membership:invite", "Print the invitation to a collection.", QuickCommand),
             Lazy("leave", "mirrord.cli.leaving:leave", "Leave a collection.", QuickCommand),
+            Lazy("members", "mirrord.cli.admission:members", "List who counts in a collection.", QuickCommand),
+            Lazy("admit", "mirrord.cli.admission:admit", "Say whose copies count in a collection.", QuickCommand),
+            Lazy("revoke", "mirrord.cli.admission:revoke", "Take nodes out of a collection.", QuickCommand),
+            Lazy("vouch", "mirrord.cli.admission:vouch", "Vouch for nodes, as a voucher.", QuickCommand),
             Lazy("build", "mirrord.cli.collection:build", "Make a collection from a folder."),
             Lazy("inspect", "mirrord.cli.collection:inspect", "Check a collection's folder and say what is in it."),
             Lazy("publish", "mirrord.cli.collection:publish", "Sign a new version of a collection."),

@@ -1,8 +1,9 @@
 """typer's commands without pydantic, for those whose options are plain text, paths and flags.
 
 typer 0.29 loads pydantic to turn the text of an option into a ``str`` or a ``Path``: 60 ms of a
-command's 150 (measured).  Here the parameters are told beforehand how that is done.  Where another
-typer looks elsewhere for it, the commands work as before, and a test says that they became slow.
+command's 150, and 8.6 MB of a daemon's memory (measured).  Here the parameters are told beforehand
+how that is done.  Where another typer looks elsewhere for it, the commands work as before, and a
+test says that they became slow.
 """
 
 from pathlib import Path

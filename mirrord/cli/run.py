@@ -27,6 +27,10 @@ def run(
     log_format: Annotated[str | None, typer.Option(help="auto, text or json.")] = None,
 ) -> None:
     """Run the node in FOLDER until SIGTERM or Ctrl-C; logs go to stderr."""
+    from mirrord.daemon.memory import prepare_process
+
+    prepare_process()
+
     import trio
 
     from mirrord.daemon.daemon import run_daemon

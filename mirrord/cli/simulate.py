@@ -1,4 +1,4 @@
-"""``mirrord simulate``: what a placement policy makes of a simulated network, on this machine alone."""
+"""``mirrord simulate``: what becomes of a simulated network, on this machine alone."""
 
 import sys
 from pathlib import Path
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from mirrord.cli.simulate_gossip import Exact, Hostile, Offline, Periods, Reachable, check_options, simulate_gossip
 from mirrord.cli.status import DEGRADED
 from mirrord.core.errors import UsageError
 from mirrord.times import parse_duration
@@ -43,6 +44,7 @@ Staleness = Annotated[
 
 
 def simulate(
+    context: typer.Context,
     scenario: Scenario = "",
     policy: Annotated[str, typer.Option(help="What decides for the nodes.")] = "mirrord",
     nodes: Nodes = None,
@@ -53,16 +55,23 @@ def simulate(
     known: Annotated[float, typer.Option(metavar="SHARE", help="The part of the members that a node knows.")] = 1.0,
     loss: Annotated[float, typer.Option(metavar="SHARE", help="The part of the records that get lost.")] = 0.0,
     hours: Annotated[float | None, typer.Option(help="Simulate so long at most.", show_default=False)] = None,
+    reachable: Reachable = 0.3,
+    offline: Offline = 0.2,
+    hostile: Hostile = 0.0,
+    periods: Periods = 20,
+    exact: Exact = None,
     plot: Annotated[Path | None, typer.Option(metavar="FILE", help="Draw the run: .svg or .png.")] = None,
     no_oracle: Annotated[bool, typer.Option("--no-oracle", help="Do not run the oracle for comparison.")] = False,
     list_all: Annotated[bool, typer.Option("--list", help="List the scenarios and the policies.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Let a policy place shards in a simulated network, beside an oracle.
+    """Let a policy place shards in a simulated network, beside an oracle; or, with the scenario gossip, let records
+    travel in one.
 
-    Exit code 3: some shard is below its target at the end.
+    Exit code 3: some shard is below its target at the end, or some record has not reached nearly everybody.
     """
     from mirrord.cli.simulation_report import print_listing, print_result
+    from mirrord.simulation.gossip.wishes import GossipWishes
     from mirrord.simulation.wishes import Wishes
 
     if list_all:
@@ -70,6 +79,10 @@ def simulate(
         return
     if not scenario:
         raise UsageError("which scenario?", "`mirrord simulate --list` shows them")
+    check_options(context, about_gossip=scenario == _GOSSIP)
+    if scenario == _GOSSIP:
+        simulate_gossip(GossipWishes(nodes or 10_000, seed, reachable, offline, hostile, periods, exact), as_json)
+        return
     wishes = Wishes(scenario, policy, seed, nodes, shards, copies, _age(staleness), known, loss, hours)
     _check(wishes, staleness, plot)
     result, oracle = _run(wishes, no_oracle)

@@ -15,7 +15,7 @@ from rich.text import Text
 from mirrord.cli.output import print_lines, say
 from mirrord.cli.table import Column, own_screen, table_lines
 from mirrord.cli.text import counted
-from mirrord.simulation.listing import policy_summaries, scenario_summaries
+from mirrord.simulation.listing import GOSSIP, GOSSIP_SUMMARY, policy_summaries, scenario_summaries
 from mirrord.simulation.report_figures import FIGURES, say_hours, say_percent
 from mirrord.simulation.result import Result
 from mirrord.simulation.scenarios import SCENARIOS
@@ -45,10 +45,12 @@ def print_listing(as_json: bool) -> None:
             for name, scenario in SCENARIOS.items()
         ]
         policies = [{"name": name, "summary": summary} for name, summary in policy_summaries().items()]
-        _print_json({"schema": SCHEMA, "scenarios": scenarios, "policies": policies})
+        gossip = {"name": GOSSIP, "summary": GOSSIP_SUMMARY}
+        _print_json({"schema": SCHEMA, "scenarios": scenarios, "gossip": gossip, "policies": policies})
         return
     screen = own_screen()
-    for title, summaries in (("scenario", scenario_summaries()), ("policy", policy_summaries())):
+    scenarios_listed = {**scenario_summaries(), GOSSIP: GOSSIP_SUMMARY}
+    for title, summaries in (("scenario", scenarios_listed), ("policy", policy_summaries())):
         columns = [Column(title), Column("what it is", wrapped=True)]
         print_lines(table_lines(screen, columns, list(summaries.items())))
         print_lines([""] if title == "scenario" else [])

@@ -9,7 +9,15 @@ from mirrord.cli.options import Folder, Json, Socket
 from mirrord.cli.output import print_json, print_lines
 from mirrord.cli.table import Cell, Column, Screen, own_screen, table_lines
 from mirrord.cli.text import counted, cut, format_share, printable
-from mirrord.control.shapes import BandShape, CollectionShape, CoverageShape, NodeShape, Status, TransferShape
+from mirrord.control.shapes import (
+    BandShape,
+    CollectionShape,
+    CountersShape,
+    CoverageShape,
+    NodeShape,
+    Status,
+    TransferShape,
+)
 from mirrord.sizes import format_size
 from mirrord.times import format_moment
 
@@ -35,6 +43,7 @@ def status(folder: Folder = None, socket: Socket = None, as_json: Json = False) 
 def status_lines(screen: Screen, answer: Status) -> Iterator[str]:
     """Yield the lines of the human form, at most 80 columns wide."""
     yield from _node_lines(screen, answer.node, answer.version)
+    yield from _found_lines(answer.counters, answer.transfer)
     yield from _transfer_lines(answer.transfer)
     if not answer.collections:
         yield ""
@@ -42,6 +51,8 @@ def status_lines(screen: Screen, answer: Status) -> Iterator[str]:
     for collection in answer.collections:
         yield ""
         yield from _collection_lines(screen, collection)
+        if not collection.is_admitted:
+            yield from _not_admitted_lines(screen, collection, answer.node)
 
 
 def _node_lines(screen: Screen, node: NodeShape, version: str) -> Iterator[str]:
@@ -52,10 +63,27 @@ def _node_lines(screen: Screen, node: NodeShape, version: str) -> Iterator[str]:
     used = f"{format_size(node.used_bytes)} used of {format_size(node.pledge_bytes)} pledged"
     share = f" ({format_share(node.used_bytes / node.pledge_bytes)})" if node.pledge_bytes else ""
     yield f"  disk      {used}{share}, {format_size(node.disk_free_bytes)} free"
+    if node.clock_wrong and node.clock_offset_seconds is not None:
+        way = "ahead of" if node.clock_offset_seconds > 0 else "behind"
+        off = f"the clock is {abs(node.clock_offset_seconds) / 60:.0f} minutes {way} its peers'"
+        yield "  " + screen.paint(f"{off}: nothing is claimed or announced until it is set (is NTP on?)", "red")
     if node.fetching_paused:
         yield "  " + screen.paint(f"fetching is paused: {printable(node.fetching_paused)}", "yellow")
     known = f"{node.nodes_alive} alive, {node.nodes_away} away, {node.nodes_gone} gone"
     yield f"  peers     {known}; {counted(node.sessions, 'session')}"
+
+
+def _found_lines(counters: CountersShape, transfer: TransferShape) -> Iterator[str]:
+    """Yield how peers were found, by whom; nothing where nobody was."""
+    found = [
+        f"{number:,} {printable(source.replace('_', ' '))}"
+        for source, number in counters.addresses_found.items()
+        if number
+    ]
+    if transfer.dht_nodes:
+        found.append(f"the DHT is there ({counted(transfer.dht_nodes, 'node')})")
+    if found:
+        yield f"  found     {', '.join(found)}"
 
 
 def _transfer_lines(transfer: TransferShape) -> Iterator[str]:
@@ -89,6 +117,14 @@ def _collection_lines(screen: Screen, collection: CollectionShape) -> Iterator[s
     yield f"  demand    {shares}"
     yield ""
     yield from (f"  {line}" for line in _band_lines(screen, coverage.bands))
+
+
+def _not_admitted_lines(screen: Screen, collection: CollectionShape, node: NodeShape) -> Iterator[str]:
+    """Say that this node does not count, and how it would."""
+    yield "  " + screen.paint(f"this node does not count here, as the collection is {collection.policy}", "yellow")
+    yield "  it reads and seeds, but claims nothing. For it to count, let a curator run"
+    yield "  `mirrord collection admit`, with the id of this node:"
+    yield f"    {node.id}"
 
 
 def _copies(screen: Screen, coverage: CoverageShape) -> str:

@@ -10,6 +10,8 @@ import msgspec
 
 from mirrord.core.timing import PROFILES, WAN
 
+PORT_FILE_FOR: Final = ("bittorrent", "coordination")
+
 
 def _says(text: str) -> msgspec.Meta:
     return msgspec.Meta(description=text)
@@ -82,6 +84,47 @@ class Keys(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
             " The default is none, as an invitation names enough."
         ),
     ] = ()
+    dht: Annotated[
+        bool,
+        _says(
+            "Find peers of a collection through the mainline DHT of BitTorrent (UDP, on `bittorrent_listen`), and be"
+            " found there. The default is yes: a network that needs no server of anybody's cannot lose it."
+        ),
+    ] = True
+    dht_bootstrap: Annotated[
+        tuple[str, ...],
+        _says(
+            "Where to enter the DHT for the first time: HOST:PORT. Later the node remembers others."
+            " The default are the routers that BitTorrent programs share."
+        ),
+    ] = (
+        "dht.libtorrent.org:25401",
+        "router.bittorrent.com:6881",
+        "router.utorrent.com:6881",
+        "dht.transmissionbt.com:6881",
+    )
+    local_discovery: Annotated[
+        bool,
+        _says(
+            "Find peers in the local network by multicast (BEP 14), and be found by them; only on the interfaces"
+            " of `listen`. The default is yes: two machines of one network should not need the internet to meet."
+        ),
+    ] = True
+    port_file: Annotated[
+        str,
+        _says(
+            "A file in which another program, such as a VPN's, keeps the number of the port that is forwarded to this"
+            " machine; relative to the node's folder. It is read every few seconds, and the node listens there instead."
+            " The default is none."
+        ),
+    ] = ""
+    port_file_for: Annotated[
+        str,
+        _says(
+            f"Who gets the port of `port_file`: {' or '.join(PORT_FILE_FOR)}, as one forwarded port serves one of them."
+            " The default is where the bytes flow: peers also reach each other when only one side can be dialled."
+        ),
+    ] = PORT_FILE_FOR[0]
     timing: Annotated[
         str,
         _says(

@@ -10,7 +10,7 @@ from typing import Final, TypeVar
 import msgspec
 
 from mirrord.config import values
-from mirrord.config.keys import FIELDS, default_of
+from mirrord.config.keys import FIELDS, PORT_FILE_FOR, default_of
 from mirrord.config.sources import Given, read_sources
 from mirrord.core.errors import ConfigError, UsageError
 from mirrord.core.records.ids import Address
@@ -35,7 +35,7 @@ class Config:
     """All that an operator decides; paths are absolute, rates bytes a second (0: no limit).
 
     An empty ``announce_...`` tuple means: what is listened on.  ``metrics_listen`` is None where the
-    operator wants no metrics.
+    operator wants no metrics, ``port_file`` where there is none; ``port_file_for`` is one of PORT_FILE_FOR.
     """
 
     folder: Path
@@ -49,6 +49,11 @@ class Config:
     announce_bittorrent_addresses: tuple[Address, ...]
     metrics_listen: Address | None
     bootstrap: tuple[Address, ...]
+    dht: bool
+    dht_bootstrap: tuple[Address, ...]
+    local_discovery: bool
+    port_file: Path | None
+    port_file_for: str
     timing: TimingProfile
     operator: str
     country: str
@@ -91,6 +96,11 @@ def load_config(folder: Path, file: Path | None, environment: Mapping[str, str],
         announce_bittorrent_addresses=reader.read("announce_bittorrent_addresses", values.parse_reachable),
         metrics_listen=reader.read("metrics_listen", lambda text: values.parse_ip_address(text) if text else None),
         bootstrap=reader.read("bootstrap", values.parse_addresses),
+        dht=reader.read("dht", bool),
+        dht_bootstrap=reader.read("dht_bootstrap", values.parse_addresses),
+        local_discovery=reader.read("local_discovery", bool),
+        port_file=reader.read("port_file", lambda text: values.parse_path(text, folder) if text else None),
+        port_file_for=reader.read("port_file_for", lambda text: values.parse_word(text, PORT_FILE_FOR)),
         timing=PROFILES[reader.read("timing", lambda text: values.parse_word(text, tuple(PROFILES)))],
         operator=reader.read("operator", values.parse_label),
         country=reader.read("country", values.parse_country),
@@ -119,10 +129,19 @@ class _Reader:
             value = msgspec.convert(given.value, FIELDS[key].type)
         except msgspec.ValidationError as error:
             raise given.fault(f"{given.place}: {_in_words(str(error))}", _example_of(key)) from None
+        except UnicodeEncodeError:
+            raise _not_text(given) from None
         try:
             return parse(value)
         except UsageError as error:
             raise given.fault(f"{given.place}: {error.message}", error.hint) from None
+        except UnicodeEncodeError:
+            raise _not_text(given) from None
+
+
+def _not_text(given: Given) -> ConfigError | UsageError:
+    """Return the complaint about bytes that a shell let through: only a path may be made of them."""
+    return given.fault(f"{given.place}: not UTF-8 text", "set it in a terminal whose locale is UTF-8")
 
 
 _TYPES_IN_WORDS: Final = {

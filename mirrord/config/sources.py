@@ -15,6 +15,8 @@ _TRUE: Final = ("true", "yes", "on", "1")
 _FALSE: Final = ("false", "no", "off", "0")
 _TYPO_CLOSENESS: Final = 0.8
 _SHOWN_CHARACTERS: Final = 60
+_ASN_MAX_DIGITS: Final = 20
+"""More digits are left for the complaint that this is not a number: Python refuses to read thousands."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +60,10 @@ def _from_file(file: Path, required: bool) -> dict[str, Given]:
         raise ConfigError(f"{file}: {error.strerror}", "the daemon must be able to read it") from None
     except UnicodeDecodeError as error:
         raise ConfigError(f"{file}: not UTF-8 at byte {error.start}", "save it as UTF-8 text") from None
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:  # tomllib's own error, or Python's about a number of thousands of digits
         raise ConfigError(f"{file}: not TOML: {error}", 'text needs quotes: pledge = "2TB"') from None
+    except RecursionError:
+        raise ConfigError(f"{file}: lists within lists without end", "no key takes a list of lists") from None
     for key in table:
         if key not in FIELDS:
             raise ConfigError(f"{file}: there is no key {key[:_SHOWN_CHARACTERS]!r}", nearest_key(key))
@@ -95,7 +99,7 @@ def _value_of_text(key: str, text: str) -> object:
     if isinstance(default, bool):
         word = text.strip().lower()
         return True if word in _TRUE else False if word in _FALSE else text
-    if key == "asn" and text.isascii() and text.isdigit():
+    if key == "asn" and text.isascii() and text.isdigit() and len(text) <= _ASN_MAX_DIGITS:
         return int(text)
     return text
 

@@ -5,7 +5,9 @@ from pathlib import Path
 from typing import Protocol
 
 from mirrord.core.planning import Reasons
-from mirrord.core.records.ids import CollectionId, ShardIndex
+from mirrord.core.records.ids import CollectionId, NodeId, ShardIndex
+from mirrord.core.records.kinds import Grant
+from mirrord.core.records.roll import Roll
 from mirrord.core.statistics import Statistics, Transfer
 
 
@@ -47,6 +49,20 @@ class ControlApi(Protocol):
         """
         ...
 
+    def roll(self, collection: CollectionId) -> Roll | None:
+        """Return who is who in a collection, None in one that was not joined."""
+        ...
+
+    async def import_admissions(self, envelopes: tuple[bytes, ...]) -> None:
+        """Take admissions that a curator or a voucher signed, and hand them on; all of them or none."""
+        ...
+
+    async def sign_admissions(
+        self, collection: CollectionId, nodes: tuple[NodeId, ...], grant: Grant, expires_at: int, quota: int = 0
+    ) -> None:
+        """Say with the node's own key what these nodes are in a collection, until unix second ``expires_at``."""
+        ...
+
     async def verify(self, collection: CollectionId, shards: tuple[ShardIndex, ...]) -> None:
         """Read these holdings again, one after the other; one that is being read already is left to it.
 
@@ -61,6 +77,13 @@ class ControlApi(Protocol):
 
     async def set_pledge(self, pledge_bytes: int) -> None:
         """Give more bytes, or fewer, until the daemon is started again."""
+        ...
+
+    async def set_port(self, coordination: int, bittorrent: int) -> None:
+        """Listen for peers, and for swarm members, on other ports until the daemon is started again; 0 changes nothing.
+
+        Sessions that are open stay.  A port that cannot be had is as it was.
+        """
         ...
 
     async def stop(self) -> None:

@@ -8,6 +8,7 @@ from mirrord.core.records.ids import to_short_text, to_text
 from mirrord.core.statistics import CollectionStatistics, ShardRole, ShardStatus, Statistics
 
 _SHOWN_CHARACTERS = 60
+_INDEX_MAX_DIGITS = 20
 _ON_DISK = (ShardRole.HELD, ShardRole.CHECKING)
 """What can be read again, or is being read already."""
 
@@ -37,7 +38,8 @@ def chosen_collections(statistics: Statistics, wanted: str) -> tuple[CollectionS
 
 def find_shard(collection: CollectionStatistics, wanted: int | str) -> ShardStatus:
     """Return a shard by its index (a number or its digits) or its name."""
-    by_index = int(wanted) if isinstance(wanted, int) or (wanted.isascii() and wanted.isdigit()) else None
+    is_index = isinstance(wanted, int) or (wanted.isascii() and wanted.isdigit() and len(wanted) <= _INDEX_MAX_DIGITS)
+    by_index = int(wanted) if is_index else None
     for shard in collection.shards:
         if shard.name == wanted or shard.index == by_index:
             return shard

@@ -18,6 +18,7 @@ from mirrord.times import format_moment
 
 LEAVING: Final = "leaving"
 NOT_LOOKED: Final = "not_looked"
+NOT_ADMITTED: Final = "not_admitted"
 """Verdicts on a shard of whose collection nothing has been decided."""
 
 _NOT_YET: Final = (Verdict.OUTRANKED, Verdict.BUSY, Verdict.BETTER_CLAIMS)
@@ -121,4 +122,6 @@ def _undecided(collection: CollectionStatistics, shard: ShardStatus) -> tuple[st
             without = f"{shard.replicas} of {shard.target} copies without this one"
             return LEAVING, f"being left: {without}, seeded until {until} at most"
         return LEAVING, f"being left: nothing more is fetched, and all is over by {until}"
+    if not collection.is_admitted:
+        return NOT_ADMITTED, "standing by: this node does not count in the collection; ask its curator to admit it"
     return NOT_LOOKED, "waiting: the first look at the network is to come"

@@ -15,7 +15,9 @@ import trio
 
 from mirrord.control.answers import answer, failure, not_found, parse_wish, refuse_in_json, wrong_method
 from mirrord.control.api import ControlApi
+from mirrord.control.errors import UnknownCollectionError
 from mirrord.control.lookup import chosen_collections, chosen_shards, find_collection, held_shards
+from mirrord.control.members_answer import members_answer
 from mirrord.control.plan_answer import plan_answer
 from mirrord.control.shapes import Done, Health, Shape
 from mirrord.control.snapshot import (
@@ -25,9 +27,21 @@ from mirrord.control.snapshot import (
     status_from_statistics,
 )
 from mirrord.control.socket import control_listener, own_uid
-from mirrord.control.wishes import AdoptWish, ImportWish, JoinWish, LeaveWish, PledgeWish, StopWish, VerifyWish
+from mirrord.control.wishes import (
+    AdmitWish,
+    AdoptWish,
+    ImportWish,
+    JoinWish,
+    LeaveWish,
+    PledgeWish,
+    PortWish,
+    SignWish,
+    StopWish,
+    VerifyWish,
+)
 from mirrord.core.errors import DeniedError, MirrordError, UsageError
-from mirrord.core.records.ids import CollectionId, to_text
+from mirrord.core.records.ids import CollectionId, NodeId, from_text, to_text
+from mirrord.core.records.kinds import Grant
 from mirrord.core.statistics import Statistics
 from mirrord.http.messages import KIB, HttpLimits, Request, Response
 from mirrord.http.server import serve_http
@@ -41,6 +55,8 @@ LIMITS: Final = HttpLimits(
 
 LEAVE_WITHIN_MAX_SECONDS: Final = 366 * 86_400
 """Whoever wants to stay for longer does not want to leave."""
+
+_GRANTS: Final = {"member": Grant.MEMBER, "voucher": Grant.VOUCHER, "revoked": Grant.REVOKED}
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -69,10 +85,14 @@ class ControlServer:
             "/v1/plan": _Route("GET", self._plan),
             "/v1/collections/join": _Route("POST", self._join),
             "/v1/collections/import": _Route("POST", self._import),
+            "/v1/members": _Route("GET", self._members),
+            "/v1/collections/admit": _Route("POST", self._admit),
+            "/v1/collections/sign": _Route("POST", self._sign),
             "/v1/collections/leave": _Route("POST", self._leave),
             "/v1/shards/verify": _Route("POST", self._verify),
             "/v1/shards/adopt": _Route("POST", self._adopt),
             "/v1/pledge": _Route("POST", self._set_pledge),
+            "/v1/port": _Route("POST", self._set_port),
             "/v1/stop": _Route("POST", self._stop),
         }
 
@@ -168,6 +188,28 @@ class ControlServer:
             )
         )
 
+    async def _members(self, request: Request) -> Response:
+        collection = find_collection(self._api.statistics(), request.query.get("collection", ""))
+        roll = self._api.roll(collection.collection)
+        if roll is None:
+            raise UnknownCollectionError("that collection has just been left", "join it again")
+        return await self._shaped(lambda statistics: members_answer(statistics, collection, roll))
+
+    async def _admit(self, request: Request) -> Response:
+        wish = parse_wish(request.body, AdmitWish)
+        await self._api.import_admissions(wish.envelopes)
+        return answer(Done(done="admitted"))
+
+    async def _sign(self, request: Request) -> Response:
+        wish = parse_wish(request.body, SignWish)
+        collection = find_collection(self._api.statistics(), wish.collection)
+        grant = _GRANTS.get(wish.says)
+        if grant is None:
+            raise UsageError(f"{wish.says[:40]!r} is nothing to say of a node", f"say one of {', '.join(_GRANTS)}")
+        nodes = tuple(NodeId(from_text(node)) for node in wish.nodes)
+        await self._api.sign_admissions(collection.collection, nodes, grant, wish.expires_at, wish.quota)
+        return answer(Done(done="signed", collection=to_text(collection.collection), name=collection.name))
+
     async def _verify(self, request: Request) -> Response:
         wish = parse_wish(request.body, VerifyWish)
         if wish.shards and not wish.collection:
@@ -196,6 +238,13 @@ class ControlServer:
             raise UsageError("a pledge cannot be negative", "0 gives everything back")
         await self._api.set_pledge(wish.pledge_bytes)
         return answer(Done(done="pledged"))
+
+    async def _set_port(self, request: Request) -> Response:
+        wish = parse_wish(request.body, PortWish)
+        if not wish.coordination and not wish.bittorrent:
+            raise UsageError("no port was given", "give one for peers, or one for swarm members")
+        await self._api.set_port(wish.coordination, wish.bittorrent)
+        return answer(Done(done="listening"))
 
     async def _stop(self, request: Request) -> Response:
         parse_wish(request.body, StopWish)

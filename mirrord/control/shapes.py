@@ -24,7 +24,10 @@ class Answer(Shape, frozen=True, kw_only=True):
 
 
 class NodeShape(Shape, frozen=True, kw_only=True):
-    """This node itself.  ``fetching_paused`` says why, and is empty while nothing is paused."""
+    """This node itself.  ``fetching_paused`` says why, and is empty while nothing is paused.
+
+    ``clock_offset_seconds``: by how much its clock is ahead of the median peer's, null with too few peers to tell.
+    """
 
     id: str
     sequence: int
@@ -39,19 +42,26 @@ class NodeShape(Shape, frozen=True, kw_only=True):
     nodes_alive: int
     nodes_away: int
     nodes_gone: int
+    clock_offset_seconds: float | None = None
+    clock_wrong: bool = False
+    equivocators: int = 0
 
 
 class TransferShape(Shape, frozen=True, kw_only=True):
-    """Payload that the engine moved since the start of the process, and moves now."""
+    """Payload that the engine moved since the start of the process, and moves now; how many DHT nodes it knows."""
 
     uploaded_bytes: int
     downloaded_bytes: int
     upload_bytes_per_second: int
     download_bytes_per_second: int
+    dht_nodes: int = 0
 
 
 class CountersShape(Shape, frozen=True, kw_only=True):
-    """What has happened since the start of the process; ``records_rejected`` by reason."""
+    """What has happened since the start of the process; ``records_rejected`` by reason.
+
+    ``addresses_found`` are addresses of peers that were new, by who told us.
+    """
 
     claims_made: int
     claims_won: int
@@ -68,6 +78,7 @@ class CountersShape(Shape, frozen=True, kw_only=True):
     dials_failed: int
     blobs_fetched: int
     holdings_released: int = 0
+    addresses_found: dict[str, int] = {}
 
 
 class SharesShape(Shape, frozen=True, kw_only=True):
@@ -108,7 +119,8 @@ class CollectionShape(Shape, frozen=True, kw_only=True):
     """A joined collection.  ``manifest_version`` is 0 and ``name`` may be empty until its manifest has arrived.
 
     ``leaving_by`` is when a graceful leave seeds at most, 0 where there is none; ``parting`` means that all has
-    been given up, and is told to others until ``parting_until``.
+    been given up, and is told to others until ``parting_until``.  ``policy`` is open, vouched or listed; while
+    ``is_admitted`` is false, this node does not count here.
     """
 
     id: str
@@ -126,6 +138,8 @@ class CollectionShape(Shape, frozen=True, kw_only=True):
     coverage: CoverageShape
     leaving_by: int = 0
     parting_until: int = 0
+    policy: str = "open"
+    is_admitted: bool = True
 
 
 class Status(Answer, frozen=True, kw_only=True):
@@ -167,6 +181,46 @@ class Peers(Answer, frozen=True, kw_only=True):
     peers: tuple[PeerShape, ...]
 
 
+class MemberShape(Shape, frozen=True, kw_only=True):
+    """A node, or a curator's key, about which a curator or a voucher has a word in.
+
+    ``role`` is curator, voucher, member, vouched or revoked, or none where no word counts any more.  ``by`` said so,
+    and it holds until ``expires_at``.  A voucher has used ``vouches_used`` of its ``quota``.
+    """
+
+    id: str
+    role: str
+    counts: bool
+    by: str = ""
+    expires_at: int = 0
+    quota: int = 0
+    vouches_used: int = 0
+
+
+class WordShape(Shape, frozen=True, kw_only=True):
+    """One signed admission, as it is held; ``heeded``: its author may say it now.  A policy is about the collection."""
+
+    author: str
+    subject: str
+    says: str
+    sequence: int
+    issued_at: int
+    expires_at: int
+    heeded: bool
+    quota: int = 0
+
+
+class Members(Answer, frozen=True, kw_only=True):
+    """Answers ``GET /v1/members``: who counts in a collection, and by whose word.  ``node`` is this node."""
+
+    collection: str
+    name: str
+    node: str
+    policy: str
+    members: tuple[MemberShape, ...]
+    words: tuple[WordShape, ...]
+
+
 class ShardShape(Shape, frozen=True, kw_only=True):
     """One shard as this node sees the network; ``role`` and ``percent`` are this node's own part."""
 
@@ -197,7 +251,8 @@ class Shards(Answer, frozen=True, kw_only=True):
 class PlannedShardShape(Shape, frozen=True, kw_only=True):
     """Why this node holds, claims, skips or waits: ``reason`` for people, the rest for machines.
 
-    ``verdict`` is one of the planner's (core/placement/verdicts.py), or "leaving" or "not_looked".
+    ``verdict`` is one of the planner's (core/placement/verdicts.py), or "leaving", "not_admitted" or
+    "not_looked".
     ``counted_replicas`` is what the planner goes by: ``replicas`` less what is about to vanish or would vanish
     together; null where it has not looked.  ``rank`` (from 1) is this node's place among the ``candidates``
     that could fetch the shard, ``window`` how many of them are called now, ``better_claims`` how many claims

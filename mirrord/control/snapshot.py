@@ -18,6 +18,7 @@ from mirrord.control.shapes import (
     Status,
     TransferShape,
 )
+from mirrord.core.events import AddressSource
 from mirrord.core.records.ids import Address, to_text
 from mirrord.core.records.invitation import Invitation, format_invitation
 from mirrord.core.statistics import (
@@ -50,6 +51,7 @@ def status_from_statistics(statistics: Statistics, engine: Transfer, version: st
             downloaded_bytes=engine.downloaded_bytes,
             upload_bytes_per_second=engine.upload_bytes_per_second,
             download_bytes_per_second=engine.download_bytes_per_second,
+            dht_nodes=engine.dht_nodes,
         ),
         counters=_counters(statistics.counters),
         collections=tuple(_collection(each, statistics.node.coordination) for each in statistics.collections),
@@ -120,6 +122,9 @@ def _node(node: NodeStatistics) -> NodeShape:
         nodes_alive=node.nodes_alive,
         nodes_away=node.nodes_away,
         nodes_gone=node.nodes_gone,
+        clock_offset_seconds=node.clock_offset_seconds,
+        clock_wrong=node.clock_wrong,
+        equivocators=node.equivocators,
     )
 
 
@@ -141,6 +146,7 @@ def _counters(counters: Counters) -> CountersShape:
         dials_failed=counters.dials_failed,
         blobs_fetched=counters.blobs_fetched,
         holdings_released=counters.holdings_released,
+        addresses_found={source.value: counters.addresses_found.get(source, 0) for source in AddressSource},
     )
 
 
@@ -161,6 +167,8 @@ def _collection(collection: CollectionStatistics, bootstrap: tuple[Address, ...]
         coverage=_coverage(collection.coverage),
         leaving_by=collection.leaving_by,
         parting_until=collection.parting_until,
+        policy=collection.policy.name.lower(),
+        is_admitted=collection.is_admitted,
     )
 
 

@@ -35,6 +35,25 @@ class LeaveWish(Wish, frozen=True, kw_only=True):
     within_seconds: int = 0
 
 
+class AdmitWish(Wish, frozen=True, kw_only=True):
+    """``POST /v1/collections/admit``: admissions that were signed elsewhere, as base64."""
+
+    envelopes: tuple[bytes, ...]
+
+
+class SignWish(Wish, frozen=True, kw_only=True):
+    """``POST /v1/collections/sign``: the node's own key is to say what these nodes are in a collection.
+
+    ``says`` is member, voucher or revoked; ``expires_at`` is unix seconds.
+    """
+
+    collection: str
+    nodes: tuple[str, ...]
+    says: str
+    expires_at: int
+    quota: int = 0
+
+
 class VerifyWish(Wish, frozen=True, kw_only=True):
     """``POST /v1/shards/verify``: all that is held, of one collection or of all, or the shards named."""
 
@@ -53,6 +72,13 @@ class PledgeWish(Wish, frozen=True, kw_only=True):
     """``POST /v1/pledge``."""
 
     pledge_bytes: int
+
+
+class PortWish(Wish, frozen=True, kw_only=True):
+    """``POST /v1/port``: where peers, and where swarm members reach this node; 0 leaves a port as it is."""
+
+    coordination: int = 0
+    bittorrent: int = 0
 
 
 class StopWish(Wish, frozen=True, kw_only=True):

@@ -14,7 +14,7 @@ from mirrord.core.effects import (
     StoreBlob,
 )
 from mirrord.core.errors import RecordError, RejectReason, UsageError
-from mirrord.core.events import AdoptionRequested, ManifestImported
+from mirrord.core.events import AddressSource, AdoptionRequested, ManifestImported
 from mirrord.core.membership import Membership
 from mirrord.core.records.codec import decode_manifest_body
 from mirrord.core.records.ids import Address, CollectionId, Sha256
@@ -35,14 +35,14 @@ def restore(
     dropped from the database and its files are left alone.
     """
     gossip = state.gossip
-    gossip.dialling.learn(state.settings.bootstrap, pinned=True)
-    for peer in stored.peers:
-        gossip.book.learn(peer.address, peer.peer)
+    gossip.dialling.learn(state.settings.bootstrap, AddressSource.BOOTSTRAP)
+    for peer in sorted(stored.peers, key=lambda peer: peer.first_seen_at):  # where there is no room, for the newest
+        gossip.book.learn(peer.address, AddressSource.REMEMBERED, peer.peer, peer.first_seen_at)
     for kept in stored.collections:
         membership = Membership(kept.collection, kept.bootstrap, kept.parting_until)
         membership.leaving_by, membership.delete_on_leave = kept.leaving_by, kept.delete_on_leave
         state.memberships[kept.collection] = membership
-        gossip.dialling.learn(kept.bootstrap, pinned=True)
+        gossip.dialling.learn(kept.bootstrap, AddressSource.BOOTSTRAP)
         gossip.join(kept.collection, now, out)
     for old in stored.records:
         if old.key == RecordKey(Kind.ANNOUNCEMENT, state.own):
@@ -104,7 +104,7 @@ def join(
     membership.bootstrap = tuple(dict.fromkeys(membership.bootstrap + bootstrap))
     membership.parting_until = membership.leaving_by = 0
     membership.delete_on_leave = False
-    state.gossip.dialling.learn(bootstrap, pinned=True)
+    state.gossip.dialling.learn(bootstrap, AddressSource.BOOTSTRAP)
     out.append(_persisted(membership))
     state.changed()
 

@@ -80,11 +80,15 @@ class ForgetShard:
 
 @dataclass(frozen=True, slots=True)
 class PersistPeer:
-    """Remember an address that answered, with the key that it proved."""
+    """Remember an address where a node spoke with us, with the key that it proved.
+
+    ``seen_at`` is the unix second at which it did last, ``first_seen_at`` that of the first time.
+    """
 
     address: Address
     peer: NodeId
     seen_at: int
+    first_seen_at: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +104,18 @@ class Dial:
     """Open a session to an address; answer with SessionOpened or DialFailed."""
 
     address: Address
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeAddress:
+    """Dial an address only to see whether ``node`` answers there, and hang up; answer with AddressProbed.
+
+    ``session`` is that of the node, which asked for it.
+    """
+
+    session: SessionId
+    address: Address
+    node: NodeId
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,6 +228,23 @@ class SeekPeers:
     announce: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Warn:
+    """Tell the operator's log.  ``offset_seconds`` is by how much this machine's clock is ahead."""
+
+    message: str
+    offset_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class ReportStanding:
+    """Tell the operator that this node counts in a collection from now on, or no longer."""
+
+    collection: CollectionId
+    node: NodeId
+    is_admitted: bool
+
+
 PersistEffect = (
     PersistRecord
     | PersistSequence
@@ -225,6 +258,6 @@ PersistEffect = (
 
 EngineEffect = FetchShard | SeedShard | CheckShard | AddSwarmMembers | RemoveShard | PauseFetching | ResumeFetching
 
-NetworkEffect = Dial | SendMessage | CloseSession | ReadBlob
+NetworkEffect = Dial | ProbeAddress | SendMessage | CloseSession | ReadBlob
 
-Effect = PersistEffect | StoreBlob | LinkShard | EngineEffect | NetworkEffect | SeekPeers
+Effect = PersistEffect | StoreBlob | LinkShard | EngineEffect | NetworkEffect | Warn | SeekPeers | ReportStanding

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from mirrord.core.records.ids import Address, CollectionId, NodeId, SessionId, Sha256, ShardKey
-from mirrord.core.records.kinds import ManifestBody
+from mirrord.core.records.kinds import Grant, ManifestBody
 from mirrord.core.wire.messages import Message
 
 
@@ -70,6 +70,15 @@ class DialFailed:
 
 
 @dataclass(frozen=True, slots=True)
+class AddressProbed:
+    """ProbeAddress is done: whether the node of that session answered at the address."""
+
+    session: SessionId
+    address: Address
+    reached: bool
+
+
+@dataclass(frozen=True, slots=True)
 class AddressesFound:
     """What SeekPeers found: anybody may have put these addresses there, and nobody there need be a node."""
 
@@ -105,6 +114,27 @@ class ManifestImported:
     envelope: bytes
     body: ManifestBody
     blobs: tuple[Sha256, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AdmissionsImported:
+    """The operator gave us admissions that a curator or a voucher signed elsewhere."""
+
+    envelopes: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AdmissionRequested:
+    """The operator has this node's own key say what ``subjects`` are in a collection.
+
+    ``expires_at`` is unix seconds; ``quota`` is of a VOUCHER.
+    """
+
+    collection: CollectionId
+    subjects: tuple[NodeId, ...]
+    grant: Grant
+    expires_at: int
+    quota: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,10 +227,14 @@ class DiskMeasured:
 
 @dataclass(frozen=True, slots=True)
 class ListeningStarted:
-    """The addresses under which others can reach us."""
+    """The addresses under which others can reach us.
+
+    ``by_operator``: the coordination addresses are what the operator told us to announce, else what we listen on.
+    """
 
     coordination: tuple[Address, ...]
     bittorrent: tuple[Address, ...]
+    by_operator: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,16 +249,24 @@ class StopRequested:
     """The operator stops the daemon: claim nothing more, say goodbye."""
 
 
+Wish = (
+    CollectionJoined | CollectionLeft | ManifestImported | AdmissionsImported | AdmissionRequested | AdoptionRequested
+)
+"""What the operator asks of the node about its collections."""
+
 Event = (
     TimePassed
     | SessionOpened
     | MessageReceived
     | SessionClosed
     | DialFailed
+    | AddressProbed
     | AddressesFound
     | CollectionJoined
     | CollectionLeft
     | ManifestImported
+    | AdmissionsImported
+    | AdmissionRequested
     | BlobServed
     | BlobLost
     | FetchProgressed

@@ -159,8 +159,44 @@ PATH_MAX_BYTES: Final = 3_072
 ADDRESS_BOOK_MAX: Final = 4_096
 """Addresses remembered for dialling."""
 
+ADDRESSES_PER_NEIGHBOURHOOD_MAX: Final = 64
+"""Addresses in the book of one /16 (IPv4) or /32 (IPv6) of the public internet: whoever rents thousands at one
+hoster fills no more than this.  Precedent: Bitcoin's tables give a group of addresses 64 of 1,024 buckets."""
+
+ADDRESSES_NOT_PUBLIC_MAX: Final = 1_024
+"""Addresses in the book outside of the public internet: a quarter of it, as anybody may announce such for nothing."""
+
+CONTACT_FAILURES_MAX: Final = 16
+"""Dials in a row that a proved address may fail, over twelve hours, before hearsay may take its place: an outage
+of our own line costs us no peer."""
+
+HEARSAY_PORT_MIN: Final = 1_024
+"""The lowest port that is dialled on a stranger's word: nobody aims this network at a mail server."""
+
 DIALS_MAX: Final = 4
 """Dials under way at once."""
+
+PROBES_MAX: Final = 2
+"""Probes for others under way at once: half of our own dials, so that they never wait for strangers."""
+
+PROBES_BURST: Final = 8
+"""Probes made for all peers together at once; one more comes back each fifth of a gossip period: with 3,000
+reachable nodes each of 10,000 could be probed every minute, and needs it every few hours."""
+
+SESSION_PROBES_BURST: Final = 2
+"""Probes made for one session at once: IPv4 or IPv6, and one again; one more comes back in PROBE_PERIODS_MIN."""
+
+PROBE_PERIODS_MIN: Final = 15
+"""Gossip periods between two probes of one address, while it is not known whether others reach it."""
+
+PROBE_PERIODS_MAX: Final = 240
+"""Gossip periods after which an address is probed again that others reach, or never do: four hours with WAN's."""
+
+PROBE_ANSWER_SECONDS: Final = 30.0
+"""How long one waits for the result of a probe: three times what its dial may take."""
+
+VERIFIERS_MAX: Final = 16
+"""Peers remembered, the newest, that reached one address of ours."""
 
 EVENT_QUEUE_MAX: Final = 1_024
 """Events waiting for the node; past it the shells wait, and with them their peers."""
@@ -281,6 +317,10 @@ PEER_WORK_BURST_SECONDS: Final = 10.0
 PEER_WORK_SECONDS_PER_SECOND: Final = 0.01
 """Processor time that one peer may take for ever: 1 % of a core, or 48 % for the 48 sessions that strangers
 may open.  Taking part in a network of 10,000 nodes costs a tenth of that for all peers together."""
+
+FRAME_OVERHEAD_SECONDS: Final = 0.0001
+"""Processor time that a frame is charged beside its decoding and handling: TLS, the queue and a turn of the
+loop take 80 microseconds (measured), which a flood of tiny frames would else have for nothing."""
 
 NETWORK_BUDGETS_MAX: Final = 4
 """What one /24 or /64 of the public internet may cost, in budgets of one peer: half the sessions that it may

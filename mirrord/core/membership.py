@@ -52,6 +52,7 @@ class Membership:
     ``leaving_by`` is the unix second until which a graceful leave seeds at most, 0 where nobody leaves;
     ``taken`` are the announcements that the roster has taken over.  ``body_wanted`` is the body that is
     being fetched; ``waiting`` are shards of an earlier run whose meaning only the manifest can tell.
+    ``is_admitted`` is whether this node counts here.
     """
 
     collection: CollectionId
@@ -65,6 +66,7 @@ class Membership:
     targets_of: tuple[int, int] = (0, 0)
     leaving_by: int = 0
     delete_on_leave: bool = False
+    is_admitted: bool = True
     shards: ShardColumns | None = None
     taken: dict[NodeId, Announcement] = field(default_factory=dict)
     roster: Roster = field(default_factory=Roster)

@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import assert_never
 
 from mirrord.core import events as ev
+from mirrord.core.admitting import heed_standing, import_admissions, sign_admissions
 from mirrord.core.announcing import NodeSettings, Reachable, compose
 from mirrord.core.clock import Instant
 from mirrord.core.collecting import (
@@ -29,6 +30,7 @@ from mirrord.core.effects import (
     PersistSequence,
     ResumeFetching,
     SendMessage,
+    Warn,
 )
 from mirrord.core.errors import RecordError
 from mirrord.core.gossip.gossip import Gossip, News
@@ -37,6 +39,7 @@ from mirrord.core.planning import Reasons, fail, plan_all, reasons
 from mirrord.core.records.codec import encode_announcement
 from mirrord.core.records.ids import CollectionId, Sha256, ShardKey
 from mirrord.core.records.kinds import Kind, ManifestBody, ManifestHead, Shard
+from mirrord.core.records.roll import Roll, call_roll
 from mirrord.core.records.signing import SigningKey, sign
 from mirrord.core.reporting import report
 from mirrord.core.state import NodeState
@@ -46,6 +49,9 @@ from mirrord.core.wire.messages import BlobChunk, BlobMissing
 
 _READ_AGAIN_TICKS = 2
 """A holding that cannot be read is looked at again after so many ticks: ten minutes, with WAN's."""
+
+CLOCK_IS_WRONG = "this machine's clock is wrong, by what its peers say: nothing is claimed or announced until it is set"
+CLOCK_IS_RIGHT = "this machine's clock agrees with its peers again"
 
 _TELL_AGAIN_TICKS = 10
 """Swarm members are told again this often, in case one came back on its old address."""
@@ -71,12 +77,15 @@ class Node:
         self._next_plan_at = 0.0
         self._next_publish_at = 0.0
         self._refresh_at = 0.0
+        self._must_be_silent = False
+        self._announced = Reachable()
         self._ticks = 0
 
     def start(self, now: Instant) -> list[Effect]:
         """Take up what an earlier run left."""
         out: list[Effect] = []
         restore(self.state, self._stored, self._bodies, now, out)
+        heed_standing(self.state, out)
         self._order(now, out)
         return out
 
@@ -85,6 +94,7 @@ class Node:
         out: list[Effect] = []
         self._dispatch(event, now, out)
         if not self.state.stopping:
+            heed_standing(self.state, out)
             self._order(now, out)
             self._publish_where_due(now, out)
             self._look_soon(now)
@@ -108,6 +118,10 @@ class Node:
                 gossip.closed(event, now)
             case ev.DialFailed():
                 gossip.dial_failed(event, now)
+            case ev.AddressesFound():
+                gossip.found(event, now)
+            case ev.AddressProbed():
+                gossip.probing.probed(event, out)
             case ev.MessageReceived():
                 self._learn(gossip.received(event.session, event.message, now, out), now, out)
             case ev.BlobServed():
@@ -119,8 +133,12 @@ class Node:
                 state.custody.lost_torrent(event.sha256)
             case ev.CollectionJoined() | ev.CollectionLeft() | ev.ManifestImported() | ev.AdoptionRequested():
                 self._told(event, now, out)
+            case ev.AdmissionsImported() | ev.AdmissionRequested():
+                self._told(event, now, out)
             case ev.ListeningStarted():
                 state.reachable = Reachable(event.coordination, event.bittorrent)
+                gossip.listening(event)
+                gossip.rendezvous.listens_at(event.coordination[0].port if event.coordination else 0)
                 state.changed()
             case ev.PledgeChanged():
                 state.settings = replace(state.settings, pledge_bytes=event.pledge_bytes)
@@ -131,12 +149,7 @@ class Node:
             case _:
                 self._engine_said(event, now, out)
 
-    def _told(
-        self,
-        event: ev.CollectionJoined | ev.CollectionLeft | ev.ManifestImported | ev.AdoptionRequested,
-        now: Instant,
-        out: list[Effect],
-    ) -> None:
+    def _told(self, event: ev.Wish, now: Instant, out: list[Effect]) -> None:
         """The operator's wishes."""
         state = self.state
         match event:
@@ -151,6 +164,10 @@ class Node:
                 import_manifest(state, event, now, out)
             case ev.AdoptionRequested():
                 adopt(state, event, now, out)
+            case ev.AdmissionsImported():
+                import_admissions(state, event, now, out)
+            case ev.AdmissionRequested():
+                sign_admissions(state, self._key, event, now, out)
             case _:
                 assert_never(event)
 
@@ -275,7 +292,8 @@ class Node:
         if state.stopping:
             return
         state.gossip.passed(now, event.dice, out)
-        if now.monotonic_seconds >= self._next_plan_at:
+        self._mind_clock(now, out)
+        if now.monotonic_seconds >= self._next_plan_at and not state.clock_wrong:
             self._ticks += 1
             plan_all(state, now, out)
             self._next_plan_at = self._next_look(now)
@@ -283,6 +301,16 @@ class Node:
                 if own.role is ShardRole.FETCHING:
                     state.custody.tell(own, state.members_of(own.key), self._ticks % _TELL_AGAIN_TICKS == 0, out)
             self._forget_parted(now, out)
+
+    def _mind_clock(self, now: Instant, out: list[Effect]) -> None:
+        """While our clock is wrong by what many peers say, claim and announce nothing; serve on."""
+        state, clock = self.state, self.state.gossip.clock
+        if clock.is_wrong(now) != state.clock_wrong:
+            state.clock_wrong = not state.clock_wrong
+            out.append(Warn(CLOCK_IS_WRONG if state.clock_wrong else CLOCK_IS_RIGHT, clock.offset_seconds(now) or 0.0))
+            state.changed()
+        if state.clock_wrong:
+            self._next_plan_at = now.monotonic_seconds + self._timing.tick_seconds
 
     def _next_look(self, now: Instant) -> float:
         """Return when to plan next: in a tick, or when a claim has settled before that."""
@@ -319,8 +347,11 @@ class Node:
 
     def _publish_where_due(self, now: Instant, out: list[Effect]) -> None:
         state = self.state
-        if state.reachable is None or not self._may_publish or not state.gossip.may_speak(now):
+        self._must_be_silent = not state.gossip.may_speak(now)
+        if state.reachable is None or not self._may_publish or self._must_be_silent:
             return
+        if state.announced != self._announced:
+            state.changed(urgent=False)  # a peer got through to an address of ours, or none does any more
         is_due = (state.dirty and now.monotonic_seconds >= self._next_publish_at) or state.urgent
         if not is_due and now.monotonic_seconds < self._refresh_at:
             return
@@ -328,9 +359,9 @@ class Node:
         announcement = compose(
             state.sequence,
             state.settings,
-            state.reachable,
+            state.announced,
             state.custody,
-            state.memberships.values(),
+            state.admitted_memberships(),
             now,
             0 if state.paused else state.room_bytes,
             state.speed.bytes_per_second,
@@ -339,26 +370,36 @@ class Node:
         state.gossip.put(sign(Kind.ANNOUNCEMENT, encode_announcement(announcement), self._key), now, out)
         state.counts["announcements_published"] += 1
         state.dirty = state.urgent = False
+        self._announced = state.announced
         self._next_publish_at = now.monotonic_seconds + self._timing.publish_gap_seconds
         self._refresh_at = now.monotonic_seconds + self._timing.refresh_seconds
 
     @property
     def next_deadline(self) -> float:
-        """Monotonic seconds at which to call back with ``TimePassed``."""
+        """Monotonic seconds at which to call back with ``TimePassed``.
+
+        What is overdue but must not be said yet is looked at again when the next thing is due.
+        """
         deadlines = [self._next_plan_at, self.state.gossip.next_deadline]
-        if self._may_publish:
+        if self._may_publish and not self._must_be_silent:
             deadlines.append(self._next_publish_at if self.state.dirty else self._refresh_at)
         return min(deadlines)
 
     @property
     def _may_publish(self) -> bool:
-        """Whether there is something to say, and an address to say it from."""
-        return self.state.reachable is not None and bool(self.state.memberships)
+        """Whether there is something to say, an address to say it from, and nothing that forbids it."""
+        return self.state.reachable is not None and bool(self.state.admitted_memberships())
 
     def shards_of(self, collection: CollectionId) -> tuple[Shard, ...]:
         """Return the shards of a joined collection, none before its manifest is here."""
         membership = self.state.memberships.get(collection)
         return membership.manifest.body.shards if membership is not None and membership.manifest is not None else ()
+
+    def roll_of(self, collection: CollectionId) -> Roll | None:
+        """Return who is who in a collection, None in one that was not joined."""
+        if collection not in self.state.memberships:
+            return None
+        return call_roll(self.state.gossip.records.admissions(collection))
 
     def role_of(self, key: ShardKey) -> ShardRole:
         """Return what a shard is to this node."""

@@ -31,7 +31,7 @@ def plan_all(state: NodeState, now: Instant, out: list[Effect]) -> None:
         if membership.leaving_by:
             _leave_where_done(state, membership, now, out)
             continue
-        if seen is None:
+        if seen is None or not membership.is_admitted:
             continue
         view, calls = seen
         made = plan(view, calls, own_state(state, membership), now.monotonic_seconds)
@@ -181,11 +181,13 @@ class Reasons:
 def reasons(state: NodeState, now: Instant, pledge_bytes: int | None = None) -> dict[CollectionId, Reasons]:
     """Return why this node does what it does, or what it would do at once with another pledge.
 
-    A collection without a manifest, or one that is being left, has no reasons.
+    A collection without a manifest, one that is being left, or in which this node does not count, has no reasons.
     """
     found: dict[CollectionId, Reasons] = {}
     for membership in state.memberships.values():
         if membership.parting or membership.leaving_by or membership.manifest is None:
+            continue
+        if not membership.is_admitted:
             continue
         own = own_state(state, membership)
         if pledge_bytes is not None:

@@ -53,6 +53,9 @@ def report(state: NodeState, now: Instant) -> Statistics:
             nodes_alive=seen[Liveness.ALIVE],
             nodes_away=seen[Liveness.AWAY],
             nodes_gone=seen[Liveness.GONE],
+            clock_offset_seconds=state.gossip.clock.offset_seconds(now),
+            clock_wrong=state.clock_wrong,
+            equivocators=len(state.gossip.records.equivocators()),
         ),
         peers=peers,
         collections=tuple(_collection(state, m, now) for _, m in sorted(state.memberships.items())),
@@ -66,6 +69,8 @@ def _counters(state: NodeState) -> Counters:
     return Counters(
         **{name: count for name, count in counts.items() if name in known},
         records_rejected=dict(state.gossip.rejected),
+        limits_reached=dict(state.gossip.limits_reached),
+        addresses_found=dict(state.gossip.book.found),
     )
 
 
@@ -109,6 +114,8 @@ def _collection(state: NodeState, membership: Membership, now: Instant) -> Colle
         coverage=coverage(shards, membership.bands, replicas, targets),
         leaving_by=membership.leaving_by,
         parting_until=membership.parting_until,
+        policy=state.gossip.records.admissions(membership.collection).policy,
+        is_admitted=membership.is_admitted,
     )
 
 
@@ -116,7 +123,7 @@ def _replicas(state: NodeState, membership: Membership, count: int, now: Instant
     """Return the copies of each shard on nodes that are present and stay, how many such nodes, how many records."""
     replicas = [0] * count
     holders = records = 0
-    stays = not membership.leaving_by
+    stays = membership.is_admitted and not membership.leaving_by
     held = {state.own: state.custody.indexes(membership.collection, ShardRole.HELD) if stays else NO_SHARDS}
     for node, announcement in state.gossip.records.announcements(membership.collection):
         part = announcement.part_in(membership.collection)

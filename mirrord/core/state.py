@@ -36,6 +36,7 @@ class NodeState:
     disk_free_bytes: int | None = None
     paused: str = ""
     stopping: bool = False
+    clock_wrong: bool = False
     dirty: bool = True
     urgent: bool = False
     speed: DownloadSpeed = field(default_factory=DownloadSpeed)
@@ -46,6 +47,23 @@ class NodeState:
         """Note that the announcement must be renewed."""
         self.dirty = True
         self.urgent = self.urgent or urgent
+
+    @property
+    def announced(self) -> Reachable:
+        """Where others are told that they find us.
+
+        Where peers found us at a public address, swarm members are told its host, too, and first, as it says what
+        may vanish together with us.
+        """
+        coordination = self.gossip.reach.announced
+        bittorrent = self.reachable.bittorrent if self.reachable is not None else ()
+        hosts = dict.fromkeys(address.host for address in self.gossip.reach.found_by_peers)
+        seen = tuple(Address(host, bittorrent[0].port) for host in hosts) if bittorrent else ()
+        return Reachable(coordination, tuple(dict.fromkeys(seen + bittorrent)))
+
+    def admitted_memberships(self) -> list[Membership]:
+        """Return the collections in which this node counts: of no other does it speak."""
+        return [membership for membership in self.memberships.values() if membership.is_admitted]
 
     @property
     def room_bytes(self) -> int:
@@ -81,5 +99,5 @@ class NodeState:
             if node == self.own or part is None:
                 continue
             if key.index in part.holdings or any(claim.shard == key.index and claim.fetching for claim in part.claims):
-                members.update(announcement.bittorrent)
+                members.update(filter(self.gossip.dialling.may_aim_at, announcement.bittorrent))
         return frozenset(members)

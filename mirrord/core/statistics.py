@@ -5,13 +5,15 @@ threads.  Nothing here is ever an input to a decision.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from mirrord.core.errors import RejectReason
+from mirrord.core.events import AddressSource
 from mirrord.core.gossip.liveness import Liveness as Liveness
 from mirrord.core.placement.bands import Band
 from mirrord.core.records.ids import Address, CollectionId, NodeId, ShardIndex
+from mirrord.core.records.kinds import Policy
 
 
 class ShardRole(StrEnum):
@@ -85,7 +87,8 @@ class CollectionStatistics:
 
     ``leaving_by`` is the unix second until which a graceful leave seeds at most, ``parting_until`` (where
     ``parting``: all is given up) the one until which that is told to others; else they are 0.  While a
-    collection is being left, its copies here count no more.
+    collection is being left, its copies here count no more.  Nor do they while ``is_admitted`` is false: by the
+    collection's ``policy`` a curator, or a voucher, would have to name this node first.
     """
 
     collection: CollectionId
@@ -100,6 +103,8 @@ class CollectionStatistics:
     coverage: Coverage
     leaving_by: int = 0
     parting_until: int = 0
+    policy: Policy = Policy.OPEN
+    is_admitted: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +126,11 @@ class PeerStatistics:
 
 @dataclass(frozen=True, slots=True)
 class Counters:
-    """What has happened since the start of the process; only ever grows."""
+    """What has happened since the start of the process; only ever grows.
+
+    ``limits_reached`` counts the limits of the core that bit, by their names in ``limits.py``;
+    ``addresses_found`` the addresses of peers that were new, by who told us.
+    """
 
     claims_made: int = 0
     claims_won: int = 0
@@ -138,21 +147,61 @@ class Counters:
     sessions_ended_at_fault: int = 0
     dials_failed: int = 0
     blobs_fetched: int = 0
+    limits_reached: Mapping[str, int] = field(default_factory=dict)
+    addresses_found: Mapping[AddressSource, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Transfer:
-    """Payload that the engine moved since the start of the process, and its rates now (bytes a second)."""
+    """Payload that the engine moved since the start of the process, and its rates now (bytes a second).
+
+    ``dht_nodes`` is how many nodes of the DHT it knows, 0 where the DHT is off or does not work.
+    """
 
     uploaded_bytes: int = 0
     downloaded_bytes: int = 0
     upload_bytes_per_second: int = 0
     download_bytes_per_second: int = 0
+    dht_nodes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkStatistics:
+    """The connections to peers: counts since the start of the process, and states of this moment.
+
+    ``handshakes_failed`` (by reason) and ``limits_reached`` (by the limit's name in lower case) have
+    every key, those that never happened at 0; connections both accepted and dialled count.
+    ``received_bytes`` and ``sent_bytes`` are TCP payload, so they include TLS.  ``accept_failures``
+    counts how often the machine was out of descriptors or memory, ``protocol_breaches`` the sessions
+    that ended because of what the peer sent.  ``sessions_slowed`` wait at this moment because their
+    peers are over their budget; ``budgets_tracked`` is how many budgets are remembered.
+    """
+
+    sessions_open: int = 0
+    sessions_accepted: int = 0
+    sessions_slowed: int = 0
+    sessions_opened_total: int = 0
+    handshakes_pending: int = 0
+    handshakes_failed: Mapping[str, int] = field(default_factory=dict)
+    protocol_breaches: int = 0
+    dials_begun: int = 0
+    dials_pending: int = 0
+    accept_failures: int = 0
+    queued_bytes: int = 0
+    received_bytes: int = 0
+    sent_bytes: int = 0
+    budgets_tracked: int = 0
+    limits_reached: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class NodeStatistics:
-    """This node itself.  ``used_bytes`` is holdings and fetches together, never above the pledge."""
+    """This node itself.  ``used_bytes`` is holdings and fetches together, never above the pledge.
+
+    ``clock_offset_seconds`` is by how much our clock is ahead of the median peer's, None where too few peers are
+    known to tell; while it is ``clock_wrong``, nothing is claimed or announced.  ``equivocators`` are the nodes
+    that are proved to have contradicted themselves.
+    """
 
     node: NodeId
     sequence: int
@@ -167,6 +216,9 @@ class NodeStatistics:
     nodes_alive: int
     nodes_away: int
     nodes_gone: int
+    clock_offset_seconds: float | None = None
+    clock_wrong: bool = False
+    equivocators: int = 0
 
 
 @dataclass(frozen=True, slots=True)

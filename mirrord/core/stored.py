@@ -42,11 +42,12 @@ class StoredShard:
 
 @dataclass(frozen=True, slots=True)
 class StoredPeer:
-    """An address that answered once, and the key that it proved."""
+    """An address where a node spoke with us, the key that it proved, and when it did last and first (unix seconds)."""
 
     address: Address
     peer: NodeId
     seen_at: int
+    first_seen_at: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,6 +54,11 @@ class TimingProfile:
     """The intent to give a holding up is announced this long before the deed; also the least time between two."""
     dial_retry_seconds: float
     """The first wait after a failed dial; doubles up to sixty times this."""
+    rendezvous_seconds: float
+    """A collection's peers are looked for at its rendezvous this often, jittered by a fifth; the DHT forgets
+    an announcement after half an hour (BEP 5)."""
+    rendezvous_alone_seconds: float
+    """... and this often while none of them is there."""
 
     @property
     def settle_seconds(self) -> float:
@@ -87,6 +92,8 @@ WAN: Final = TimingProfile(
     release_after_seconds=14 * DAY,
     release_notice_seconds=DAY,
     dial_retry_seconds=60,
+    rendezvous_seconds=900,
+    rendezvous_alone_seconds=60,
 )
 
 LAN: Final = TimingProfile(
@@ -109,6 +116,8 @@ LAN: Final = TimingProfile(
     release_after_seconds=DAY,
     release_notice_seconds=HOUR,
     dial_retry_seconds=5,
+    rendezvous_seconds=300,
+    rendezvous_alone_seconds=20,
 )
 
 DEMO: Final = TimingProfile(
@@ -131,6 +140,8 @@ DEMO: Final = TimingProfile(
     release_after_seconds=20,
     release_notice_seconds=4,
     dial_retry_seconds=1,
+    rendezvous_seconds=15,
+    rendezvous_alone_seconds=2,
 )
 
 PROFILES: Final = {profile.name: profile for profile in (WAN, LAN, DEMO)}

@@ -11,11 +11,14 @@ from mirrord.core import events as ev
 from mirrord.core.errors import RecordError, StorageError, UsageError
 from mirrord.core.node import Node
 from mirrord.core.planning import Reasons
-from mirrord.core.records.ids import CollectionId, Sha256, ShardIndex, ShardKey, to_short_text
+from mirrord.core.records.ids import CollectionId, NodeId, Sha256, ShardIndex, ShardKey, to_short_text
 from mirrord.core.records.invitation import parse_invitation
-from mirrord.core.records.kinds import Shard
-from mirrord.core.statistics import ShardRole, Statistics, Transfer
+from mirrord.core.records.kinds import Grant, Shard
+from mirrord.core.records.roll import Roll
+from mirrord.core.statistics import NetworkStatistics, ShardRole, Statistics, Transfer
 from mirrord.daemon.loop import NodeLoop, read_clocks
+from mirrord.daemon.ports import Ports
+from mirrord.net.network import Network
 from mirrord.store.blobs import Blobs
 from mirrord.torrents.adoption import may_link, place_of
 from mirrord.torrents.engine import Engine
@@ -27,14 +30,18 @@ class DaemonApi:
     def __init__(
         self,
         loop: NodeLoop,
+        network: Network,
         engine: Engine,
+        ports: Ports,
         blobs: Blobs,
         data_folder: Path,
         node: Node,
         request_stop: Callable[[], None],
     ) -> None:
         self._loop = loop
+        self._network = network
         self._engine = engine
+        self._ports = ports
         self._blobs = blobs
         self._data_folder = data_folder
         self._node = node
@@ -48,6 +55,10 @@ class DaemonApi:
         """Return why every shard is as it is, or would be at once with another pledge."""
         return self._loop.reasons(pledge_bytes)
 
+    def network(self) -> NetworkStatistics:
+        """Return what the connections to peers cost and carry."""
+        return self._network.statistics()
+
     def transfer(self) -> Transfer:
         """Return what the engine has moved, and how fast."""
         found = self._engine.statistics()
@@ -56,6 +67,7 @@ class DaemonApi:
             downloaded_bytes=found.downloaded_payload_bytes,
             upload_bytes_per_second=sum(shard.upload_rate for shard in found.shards),
             download_bytes_per_second=sum(shard.download_rate for shard in found.shards),
+            dht_nodes=found.dht_nodes,
         )
 
     async def join(self, invitation: str) -> CollectionId:
@@ -91,6 +103,24 @@ class DaemonApi:
         leaving_by = int(read_clocks().unix_seconds) + within_seconds if within_seconds else 0
         await self._loop.tell(ev.CollectionLeft(collection, delete_files, leaving_by))
 
+    def roll(self, collection: CollectionId) -> Roll | None:
+        """Return who is who in a collection, None in one that was not joined."""
+        return self._node.roll_of(collection)
+
+    async def import_admissions(self, envelopes: tuple[bytes, ...]) -> None:
+        """Take admissions that a curator or a voucher signed, and hand them on."""
+        try:
+            await self._loop.tell(ev.AdmissionsImported(envelopes))
+        except RecordError as error:
+            hint = "are the command line and the daemon of different ages?"
+            raise UsageError(f"an admission was refused: {error.message}", hint) from None
+
+    async def sign_admissions(
+        self, collection: CollectionId, nodes: tuple[NodeId, ...], grant: Grant, expires_at: int, quota: int = 0
+    ) -> None:
+        """Say with the node's own key what these nodes are in a collection."""
+        await self._loop.tell(ev.AdmissionRequested(collection, nodes, grant, expires_at, quota))
+
     async def verify(self, collection: CollectionId, shards: tuple[ShardIndex, ...]) -> None:
         """Read these holdings again."""
         for index in shards:
@@ -121,6 +151,10 @@ class DaemonApi:
     async def set_pledge(self, pledge_bytes: int) -> None:
         """Give more bytes, or fewer."""
         await self._loop.tell(ev.PledgeChanged(pledge_bytes))
+
+    async def set_port(self, coordination: int, bittorrent: int) -> None:
+        """Listen on other ports; 0 leaves one as it is."""
+        await self._ports.set(coordination=coordination, bittorrent=bittorrent)
 
     async def stop(self) -> None:
         """Begin a clean stop."""

@@ -23,15 +23,17 @@ from mirrord.core.announcing import NodeSettings
 from mirrord.core.errors import ConfigError, RecordError
 from mirrord.core.node import Node
 from mirrord.core.records.codec import decode_manifest_body
-from mirrord.core.records.ids import Address, Sha256, to_text
+from mirrord.core.records.ids import Sha256, to_text
 from mirrord.core.records.kinds import ManifestBody, ManifestHead
 from mirrord.core.records.record import open_record
 from mirrord.core.records.signing import SigningKey
 from mirrord.core.stored import Stored
-from mirrord.daemon.addresses import addresses_to_announce
 from mirrord.daemon.api import DaemonApi
 from mirrord.daemon.disk import check_data_folder, watch_disk
 from mirrord.daemon.loop import NodeLoop, read_clocks
+from mirrord.daemon.memory import trim_heap_forever
+from mirrord.daemon.ports import Ports, follow_port_file, interfaces_of
+from mirrord.discovery.local_network import LocalNetwork
 from mirrord.metrics.server import open_metrics_listeners, serve_metrics
 from mirrord.net.network import Network
 from mirrord.net.settings import NetworkSettings
@@ -39,7 +41,7 @@ from mirrord.service import ServiceSupervisor
 from mirrord.store.folder_lock import lock_folder
 from mirrord.store.keyfile import load_key
 from mirrord.store.store import Store, open_store
-from mirrord.torrents.engine import EngineSettings
+from mirrord.torrents.engine import DhtSettings, EngineSettings
 from mirrord.torrents.libtorrent_engine import LibtorrentEngine
 
 AGENT: Final = f"mirrord/{__version__}"
@@ -93,8 +95,11 @@ class _Daemon:
         loop = NodeLoop(node, store, self._supervisor.alive)
         network = Network(NetworkSettings(config.listen), self._seed, loop.emit, loop.deliver)
         engine = LibtorrentEngine(_engine_settings(config), partial(_read_torrent, store, loop), loop.emit)
-        loop.connect(network, engine, config.data_folder)
-        api = DaemonApi(loop, network, engine, store.blobs, config.data_folder, node, self._request_stop)
+        local = LocalNetwork(tuple(address.host for address in config.listen), loop.emit)
+        seekers = (engine.seek, local.seek) if config.local_discovery else (engine.seek,)
+        loop.connect(network, engine, config.data_folder, seekers)
+        ports = Ports(config, network, engine, loop)
+        api = DaemonApi(loop, network, engine, ports, store.blobs, config.data_folder, node, self._request_stop)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._heed_signals)
             nursery.start_soon(self._reload_when_told, loop)
@@ -102,18 +107,26 @@ class _Daemon:
                 await nursery.start(engine.run)
                 await nursery.start(network.run)
                 await nursery.start(loop.run, first)
+                if config.local_discovery:
+                    await nursery.start(local.run)
                 async with self._interfaces(api):
-                    await self._announce(loop, network, engine)
-                    await self._serve(nursery, loop)
+                    await ports.announce()
+                    self._say_ready(network)
+                    await self._serve(nursery, loop, ports)
             if self._started:
                 await self._stop_in_time(loop, engine)
             nursery.cancel_scope.cancel()
         _log.info("stopped")
 
-    async def _serve(self, nursery: trio.Nursery, loop: NodeLoop) -> None:
+    async def _serve(self, nursery: trio.Nursery, loop: NodeLoop, ports: Ports) -> None:
         """Be a node until told to stop."""
+        config = self._config
         self._started = True
-        nursery.start_soon(watch_disk, self._config.data_folder, loop)
+        nursery.start_soon(watch_disk, config.data_folder, loop)
+        nursery.start_soon(trim_heap_forever)
+        if config.port_file is not None:
+            is_for_bittorrent = config.port_file_for == "bittorrent"
+            nursery.start_soon(partial(follow_port_file, config.port_file, ports, is_for_bittorrent=is_for_bittorrent))
         if self._supervisor.watchdog_seconds is not None:
             nursery.start_soon(self._keep_turning, loop, self._supervisor.watchdog_seconds / 3)
         await self._stop.wait()
@@ -147,14 +160,7 @@ class _Daemon:
             finally:
                 stop.set()
 
-    async def _announce(self, loop: NodeLoop, network: Network, engine: LibtorrentEngine) -> None:
-        config = self._config
-        bittorrent = tuple(Address(a.host, engine.listening_port) for a in config.bittorrent_listen)
-        reachable = ev.ListeningStarted(
-            addresses_to_announce(config.announce_addresses, network.listening),
-            addresses_to_announce(config.announce_bittorrent_addresses, bittorrent),
-        )
-        await loop.tell(reachable)
+    def _say_ready(self, network: Network) -> None:
         status = f"listening on {', '.join(str(a) for a in network.listening)}"
         _log.info("ready", node=to_text(network.node_id), listening=[str(a) for a in network.listening])
         self._supervisor.ready(status)
@@ -220,10 +226,11 @@ def _engine_settings(config: Config) -> EngineSettings:
     return EngineSettings(
         data_folder=config.data_folder,
         resume_folder=config.folder / "resume",
-        listen_interfaces=",".join(str(address) for address in config.bittorrent_listen),
+        listen_interfaces=interfaces_of(config.bittorrent_listen),
         enable_utp=config.utp,
         download_rate_limit=config.download_limit_bytes_per_second,
         upload_rate_limit=config.upload_limit_bytes_per_second,
+        dht=DhtSettings(config.dht_bootstrap, config.folder / "dht.state") if config.dht else None,
     )
 
 

@@ -47,11 +47,17 @@ def read_clocks() -> Instant:
 
 @dataclass(slots=True)
 class _Item:
-    """An event, and who waits for it; ``failure`` is what the core said where it refused."""
+    """An event, and who waits for it.
+
+    ``handled`` is set when the core has taken it, which took ``work_seconds`` of the processor;
+    ``done`` when its effects have been carried out.  ``failure`` is what the core said where it refused.
+    """
 
     event: ev.Event
+    handled: trio.Event | None = None
     done: trio.Event | None = None
     failure: MirrordError | None = None
+    work_seconds: float = 0.0
 
 
 class NodeLoop:
@@ -65,24 +71,42 @@ class NodeLoop:
         self._network: Network | None = None
         self._engine: Engine | None = None
         self._data_folder: Path | None = None
+        self._seekers: tuple[Callable[[ef.SeekPeers], None], ...] = ()
         self._deferred: list[ef.Effect] = []
         self._stop_wished = trio.Event()
         self.stopped = trio.Event()
 
-    def connect(self, network: Network, engine: Engine, data_folder: Path) -> None:
-        """Give the loop what carries out its effects."""
-        self._network, self._engine, self._data_folder = network, engine, data_folder
+    def connect(
+        self,
+        network: Network,
+        engine: Engine,
+        data_folder: Path,
+        seekers: tuple[Callable[[ef.SeekPeers], None], ...],
+    ) -> None:
+        """Give the loop what carries out its effects; every one of ``seekers`` looks for peers in its own way."""
+        self._network, self._engine, self._data_folder, self._seekers = network, engine, data_folder, seekers
 
     async def emit(self, event: ev.Event) -> None:
         """Put an event on the queue; waits while it is full, which slows down whoever emits."""
         await self._send.send(_Item(event))
+
+    async def deliver(self, message: ev.MessageReceived) -> float:
+        """Put a peer's message on the queue and wait until the core has handled it.
+
+        Returns the processor seconds that this took, for the peer to be charged with.
+        """
+        item = _Item(message, handled=trio.Event())
+        await self._send.send(item)
+        assert item.handled is not None
+        await item.handled.wait()
+        return item.work_seconds
 
     async def tell(self, event: ev.Event) -> None:
         """Put an event on the queue and wait until its effects have been carried out.
 
         Raises what the core raised at it, for example a RecordError for a manifest that it refuses.
         """
-        item = _Item(event, trio.Event())
+        item = _Item(event, done=trio.Event())
         await self._send.send(item)
         assert item.done is not None
         await item.done.wait()
@@ -148,6 +172,7 @@ class NodeLoop:
 
     def _handle(self, item: _Item) -> list[ef.Effect]:
         narrate_event(item.event)
+        began = time.thread_time()
         try:
             return self._node.handle(item.event, read_clocks())
         except MirrordError as error:
@@ -155,6 +180,10 @@ class NodeLoop:
                 raise  # nobody's wish: the core must have an answer to whatever strangers do
             item.failure = error
             return []
+        finally:
+            item.work_seconds = time.thread_time() - began
+            if item.handled is not None:
+                item.handled.set()
 
     async def _carry_out(self, effects: Sequence[ef.Effect]) -> None:
         lasting = [effect for effect in effects if isinstance(effect, ef.PersistEffect)]
@@ -165,9 +194,12 @@ class NodeLoop:
         for effect in effects:
             narrate_effect(effect)
             match effect:
-                case ef.Dial() | ef.SendMessage() | ef.CloseSession():
+                case ef.Dial() | ef.ProbeAddress() | ef.SendMessage() | ef.CloseSession():
                     assert self._network is not None
                     self._network.carry_out(effect)
+                case ef.SeekPeers():
+                    for seek in self._seekers:
+                        seek(effect)
                 case ef.ReadBlob():
                     await self._serve(effect)
                 case ef.LinkShard():

@@ -9,7 +9,9 @@ import structlog
 
 from mirrord.core import effects as ef
 from mirrord.core import events as ev
-from mirrord.core.records.ids import ShardKey, to_short_text
+from mirrord.core.records.ids import ShardKey, to_short_text, to_text
+from mirrord.core.records.kinds import Kind
+from mirrord.core.records.record import RecordKey
 from mirrord.core.wire.messages import Goodbye, GoodbyeCode
 from mirrord.times import format_moment
 
@@ -30,6 +32,8 @@ def narrate_event(event: ev.Event) -> None:
             level("peer says goodbye", session=session, code=code.name.lower(), reason=reason)
         case ev.DialFailed(address, detail):
             _log.debug("dial failed", address=str(address), detail=detail)
+        case ev.AddressesFound(addresses, source):
+            _log.debug("addresses found", source=source.value, addresses=[str(address) for address in addresses])
         case ev.HoldingVerified(shard):
             _log.info("shard verified", **_fields(shard))
         case ev.HoldingFailed(shard, bad_pieces):
@@ -60,6 +64,18 @@ def narrate_effect(effect: ef.Effect) -> None:
         case ef.CloseSession(session, code, reason):
             level = _log.debug if code in _QUIET_CODES else _log.info
             level("closing session", session=session, code=code.name.lower(), reason=reason)
+        case ef.Warn(message, offset_seconds):
+            _log.warning(message, ahead_seconds=round(offset_seconds))
+        case ef.PersistRecord(RecordKey(Kind.EQUIVOCATION, node)):
+            _log.warning("a node signed two announcements with one sequence: it counts no more", node=to_text(node))
+        case ef.ReportStanding(collection, _, True):
+            _log.info("this node counts in the collection now", collection=to_short_text(collection))
+        case ef.ReportStanding(collection, node, False):
+            what = f"ask its curator to run: mirrord collection admit {to_text(collection)} {to_text(node)}"
+            text = "this node does not count in the collection: it reads and seeds, but claims nothing"
+            _log.warning(text, collection=to_short_text(collection), to_do=what)
+        case ef.SeekPeers(rendezvous, port, announce):
+            _log.debug("looking for peers", rendezvous=rendezvous.hex(), port=port, announce=announce)
         case ef.ResumeFetching():
             _log.info("there is room again: fetching goes on")
         case ef.StoreBlob(sha256, data):

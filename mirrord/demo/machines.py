@@ -93,6 +93,8 @@ class Machine:
         with (self.folder / "mirrord.toml").open("a") as config:
             config.write("\n# The demo wants to heal within seconds, over TCP, which loopback carries best.\n")
             config.write('timing = "demo"\nutp = false\n')
+            config.write("\n# Its machines know each other's addresses; nobody else is to be troubled.\n")
+            config.write("dht = false\nlocal_discovery = false\n")
 
     def start(self) -> None:
         """Start ``mirrord run`` and wait until it answers."""

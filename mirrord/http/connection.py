@@ -89,6 +89,7 @@ class Connection:
 
     async def _receive(self) -> Request | None:
         """Return the next request, or None where the client has nothing more to ask."""
+        self._bodiless = False
         event = self._http.next_event()
         if event is h11.NEED_DATA and not self._http.trailing_data[0]:
             seconds = self._limits.idle_seconds if self._served else self._limits.receive_seconds

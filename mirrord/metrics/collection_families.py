@@ -82,6 +82,11 @@ def _plain_families(named: Sequence[tuple[str, CollectionStatistics]]) -> Iterat
         "mirrord_collection_records", "Announcements that this node keeps for it.", (each.records for each in every)
     )
     yield of_each(
+        "mirrord_collection_admitted",
+        "1 where this node counts; 0 where a curator, or a voucher, would have to name it first.",
+        (each.is_admitted for each in every),
+    )
+    yield of_each(
         "mirrord_claims_open",
         "Claims of all nodes that count now.",
         (sum(shard.claims for shard in each.shards) for each in every),

@@ -6,17 +6,28 @@ Nothing is remembered between two pages: a number that cannot be had now is abse
 import platform
 import time
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Final
 
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, ProcessCollector, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from mirrord.core.statistics import Statistics, Transfer
+from mirrord.core.statistics import NetworkStatistics, Statistics, Transfer
 from mirrord.metrics.collection_families import collection_families
+from mirrord.metrics.network_families import limit_families, network_families
 from mirrord.metrics.node_families import counter_families, engine_families, node_families, peer_families
 
 CONTENT_TYPE: Final = CONTENT_TYPE_PLAIN_0_0_4
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What one page is made from."""
+
+    statistics: Statistics
+    network: NetworkStatistics
+    engine: Transfer
 
 
 class SnapshotCollector(Collector):
@@ -26,24 +37,25 @@ class SnapshotCollector(Collector):
     pages could not be made.
     """
 
-    def __init__(self, statistics: Statistics, engine: Transfer, version: str, errors: int, started: float) -> None:
-        self._statistics = statistics
-        self._engine = engine
+    def __init__(self, snapshot: Snapshot, version: str, errors: int, started: float) -> None:
+        self._snapshot = snapshot
         self._version = version
         self._errors = errors
         self._started = started
 
     def collect(self) -> Iterable[Metric]:
         """Yield every family, this page's own duration last."""
-        statistics = self._statistics
+        statistics, network = self._snapshot.statistics, self._snapshot.network
         yield GaugeMetricFamily(
             "mirrord_snapshot_timestamp_seconds", "When the snapshot of this page was taken.", statistics.at
         )
         yield from node_families(statistics.node)
         yield from peer_families(statistics.peers)
         yield from collection_families(statistics.collections)
-        yield from engine_families(self._engine)
+        yield from engine_families(self._snapshot.engine)
+        yield from network_families(network)
         yield from counter_families(statistics.counters)
+        yield from limit_families(statistics.counters.limits_reached, network.limits_reached)
         yield from _own_families(self._version, self._errors, failed=False)
         yield GaugeMetricFamily(
             "mirrord_scrape_duration_seconds",

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from mirrord.core.errors import RejectReason
+from mirrord.core.events import AddressSource
 from mirrord.core.statistics import Counters, Liveness, NodeStatistics, PeerStatistics, Transfer
 
 
@@ -24,6 +25,22 @@ def node_families(node: NodeStatistics) -> Iterator[Metric]:
     )
     yield GaugeMetricFamily(
         "mirrord_fetching_paused", "1 while nothing is fetched (the disk is full), else 0.", bool(node.fetching_paused)
+    )
+    if node.clock_offset_seconds is not None:
+        yield GaugeMetricFamily(
+            "mirrord_clock_offset_seconds",
+            "By how much this machine's clock is ahead of the median peer's; absent with too few peers to tell.",
+            node.clock_offset_seconds,
+        )
+    yield GaugeMetricFamily(
+        "mirrord_clock_wrong",
+        "1 while nothing is announced because this machine's clock is wrong, else 0.",
+        node.clock_wrong,
+    )
+    yield GaugeMetricFamily(
+        "mirrord_equivocators",
+        "Nodes that are proved to have contradicted themselves and do not count.",
+        node.equivocators,
     )
     yield GaugeMetricFamily("mirrord_stopping", "1 while the daemon stops, else 0.", node.stopping)
     yield GaugeMetricFamily("mirrord_sessions", "Open sessions with peers.", node.sessions)
@@ -51,6 +68,11 @@ def engine_families(engine: Transfer) -> Iterator[Metric]:
         "mirrord_fetch_bytes", "Payload that came from swarm members, good or not.", engine.downloaded_bytes
     )
     yield CounterMetricFamily("mirrord_upload_bytes", "Payload sent to swarm members.", engine.uploaded_bytes)
+    yield GaugeMetricFamily(
+        "mirrord_dht_nodes",
+        "Nodes in the routing tables of the DHT; 0 while it is off or not reached.",
+        engine.dht_nodes,
+    )
 
 
 def counter_families(counters: Counters) -> Iterator[Metric]:
@@ -78,3 +100,9 @@ def counter_families(counters: Counters) -> Iterator[Metric]:
     for reason in RejectReason:
         rejected.add_metric((reason.value,), (counters.records_rejected or {}).get(reason, 0))
     yield rejected
+    found = CounterMetricFamily(
+        "mirrord_addresses_found", "Addresses of peers that were new, by who told us.", labels=("source",)
+    )
+    for source in AddressSource:
+        found.add_metric((source.value,), counters.addresses_found.get(source, 0))
+    yield found

@@ -1,6 +1,7 @@
 """Sockets: opening listeners, accepting without end, dialling.  TLS comes after all of this."""
 
 import errno
+import socket
 from collections.abc import Callable
 from typing import Final, NoReturn
 
@@ -9,6 +10,7 @@ import trio
 
 from mirrord.core import limits
 from mirrord.core.errors import ConfigError, ShellError
+from mirrord.core.gossip.scopes import canonical_host
 from mirrord.core.records.ids import Address
 
 _LOG: Final[structlog.stdlib.BoundLogger] = structlog.stdlib.get_logger(__name__)
@@ -92,13 +94,32 @@ async def connect(address: Address, source_address: str | None, timeout_seconds:
         raise ConnectError(f"cannot reach {address}: {_reason(error)}") from error
 
 
-def peer_host(stream: trio.SocketStream) -> str | None:
-    """Return the other end's IP literal; None where it is gone already."""
+def expect_acknowledgements(stream: trio.SocketStream, within_seconds: float) -> None:
+    """Have the kernel break a connection where what we sent is not acknowledged for so long, and probe a quiet one.
+
+    A peer that vanished without a word (no power, another address, a cut line) would otherwise stay a session until
+    TCP gives up, after 15 minutes: its send buffer takes all that a node says in that time, so no send ever waits.
+    """
+    stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(within_seconds * 1000))
+    stream.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, int(limits.KEEPALIVE_SECONDS))
+    stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, int(limits.HANDSHAKE_TIMEOUT_SECONDS))
+
+
+async def wait_for_first_byte(stream: trio.SocketStream, timeout_seconds: float) -> bool:
+    """Wait until the other end has said something or hung up; False where it does neither in time."""
+    with trio.move_on_after(timeout_seconds) as silence:
+        await trio.lowlevel.wait_readable(stream.socket)
+    return not silence.cancelled_caught
+
+
+def peer_address(stream: trio.SocketStream) -> Address | None:
+    """Return where the other end's packets come from, as a canonical IP literal; None where it is gone already."""
     try:
-        host = stream.socket.getpeername()[0]
+        host, port = stream.socket.getpeername()[:2]
     except OSError:
         return None
-    return str(host)
+    return Address(canonical_host(host), port)
 
 
 def _reason(error: BaseException) -> str:

@@ -10,6 +10,7 @@ Rules:
 - A network is a /24 (IPv4) or a /64 (IPv6), what one customer gets.  Addresses that are not public
   (loopback, a home network, a VPN) count as no network and have no limits of their own.
 - Connections from one network are limited in rate, each network by itself.
+- Who has not said a byte yet waits for no turn and takes none.
 - TLS work for strangers is paced for all networks together, which bounds the processor time.
 
 Nothing here decides about peers: at this point nobody has proved who they are.
@@ -23,6 +24,7 @@ from typing import Final, NewType
 import trio
 
 from mirrord.core import limits
+from mirrord.net.reached import NetLimit
 
 NetworkName = NewType("NetworkName", str)
 
@@ -50,9 +52,13 @@ class Place:
 
 
 class Gate:
-    """The places and the rates of one listener (or several: the bounds are the node's)."""
+    """The places and the rates of one listener (or several: the bounds are the node's).
 
-    def __init__(self) -> None:
+    ``reached`` counts the limits that bite.
+    """
+
+    def __init__(self, reached: Counter[NetLimit]) -> None:
+        self._reached = reached
         self._places: dict[Place, None] = {}  # a dict, because it remembers who came first
         self._ready_at: OrderedDict[NetworkName, float] = OrderedDict()
         self._turn_at = float("-inf")
@@ -64,8 +70,10 @@ class Gate:
     def enter(self, network: NetworkName | None, now_seconds: float) -> Place | None:
         """Give a new connection a place, or None where its network comes too often."""
         if network is not None and not self._within_rate(network, now_seconds):
+            self._reached[NetLimit.NETWORK_HANDSHAKES_PER_SECOND] += 1
             return None
         if len(self._places) >= limits.HANDSHAKES_MAX:
+            self._reached[NetLimit.HANDSHAKES_MAX] += 1
             self.make_room()
         place = Place(network)
         self._places[place] = None
@@ -91,6 +99,8 @@ class Gate:
             now = trio.current_time()
             interval = 1 / limits.HANDSHAKES_PER_SECOND
             self._turn_at = max(self._turn_at, now - interval * limits.HANDSHAKES_BURST) + interval
+            if self._turn_at > now:
+                self._reached[NetLimit.HANDSHAKES_PER_SECOND] += 1
             await trio.sleep_until(self._turn_at)
 
     def _within_rate(self, network: NetworkName, now_seconds: float) -> bool:
@@ -107,4 +117,5 @@ class Gate:
         self._ready_at.move_to_end(network)
         if len(self._ready_at) > limits.NETWORKS_TRACKED_MAX:
             self._ready_at.popitem(last=False)
+            self._reached[NetLimit.NETWORKS_TRACKED_MAX] += 1
         return True

@@ -31,6 +31,7 @@ class HandshakeFailure(StrEnum):
     CROWDED_OUT = "crowded_out"
     TOO_OFTEN = "too_often"
     SESSIONS_FULL = "sessions_full"
+    OVERSPENT = "overspent"
 
 
 class HandshakeError(RemoteProtocolError):
@@ -64,13 +65,13 @@ async def secure(
     return stream
 
 
-def identify(stream: SecureStream) -> NodeId:
+def identify(stream: SecureStream, alpn: str = ALPN) -> NodeId:
     """Return the node id that the peer has proved; raise :class:`HandshakeError`.
 
     OpenSSL lets a handshake without a common ALPN through on both sides, so both find out here.
     """
-    if stream.selected_alpn_protocol() != ALPN:
-        raise HandshakeError(HandshakeFailure.OTHER_PROTOCOL, f"peer does not speak {ALPN}")
+    if stream.selected_alpn_protocol() != alpn:
+        raise HandshakeError(HandshakeFailure.OTHER_PROTOCOL, f"peer does not speak {alpn}")
     certificate = stream.getpeercert(binary_form=True)
     if not certificate:
         raise HandshakeError(HandshakeFailure.NO_CERTIFICATE, "peer showed no certificate")

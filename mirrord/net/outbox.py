@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import trio
 
 from mirrord.core import limits
+from mirrord.net.reached import NetLimit
 
 
 @dataclass(slots=True)
@@ -36,18 +37,20 @@ class Outbox:
         """Whether the last frame has been named, or the session is over: nothing may follow."""
         return self._finished
 
-    def put(self, data: bytes) -> bool:
-        """Queue a frame, or return False where there is no room.  Not after :meth:`finish`."""
+    def put(self, data: bytes) -> NetLimit | None:
+        """Queue a frame and return None, or return the limit that it would pass.  Not after :meth:`finish`."""
         own_bytes = self._own_bytes + len(data)
-        if len(self._frames) >= limits.SESSION_QUEUE_MAX_FRAMES or own_bytes > limits.SESSION_QUEUE_MAX_BYTES:
-            return False
+        if len(self._frames) >= limits.SESSION_QUEUE_MAX_FRAMES:
+            return NetLimit.SESSION_QUEUE_MAX_FRAMES
+        if own_bytes > limits.SESSION_QUEUE_MAX_BYTES:
+            return NetLimit.SESSION_QUEUE_MAX_BYTES
         if self._queued.size_bytes + len(data) > limits.QUEUES_MAX_BYTES and own_bytes > limits.FRAME_MAX_BYTES:
-            return False
+            return NetLimit.QUEUES_MAX_BYTES
         self._frames.append(data)
         self._own_bytes = own_bytes
         self._queued.size_bytes += len(data)
         self._changed.set()
-        return True
+        return None
 
     def finish(self, last: bytes) -> None:
         """Name the frame that goes out after all others; it always has room.  The first call counts."""

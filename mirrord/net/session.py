@@ -2,7 +2,9 @@
 
 Rules:
 
-- The reader waits for ``emit``, and so the peer waits for us: that is the back-pressure.
+- The reader waits until the node has handled a message before it takes the next, and longer for a
+  peer that is over its budget: so the peer waits for us, and no peer has two messages in the node's
+  queue, however fast it is.
 - Nothing that the node asks for waits: messages go to a bounded outbox, and a peer that does not
   drain it loses the session, alone.
 - The first frame must come soon, a frame that has begun must become whole, and a session without
@@ -14,39 +16,63 @@ Rules:
 Which messages make sense when is the core's to judge.
 """
 
+import time
+from collections import Counter
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Final
 
 import structlog
 import trio
 
+from mirrord.core import limits
 from mirrord.core.errors import LocalProtocolError, RemoteProtocolError
 from mirrord.core.events import Event, MessageReceived
 from mirrord.core.records.ids import NodeId, SessionId, to_short_text
 from mirrord.core.wire.encoding import decode_message, encode_message
-from mirrord.core.wire.framing import FrameReader, frame
+from mirrord.core.wire.framing import FrameReader, OversizedFrameError, frame
 from mirrord.core.wire.messages import Goodbye, GoodbyeCode, Message
+from mirrord.net.budgets import PeerBudget, Resource
 from mirrord.net.handshake import SecureStream
 from mirrord.net.outbox import Outbox, Queued
+from mirrord.net.reached import NetLimit
 from mirrord.net.settings import Patience
 
 Emit = Callable[[Event], Awaitable[None]]
+"""Puts an event on the node's queue; may wait, must not raise."""
+
+Deliver = Callable[[MessageReceived], Awaitable[float]]
+"""Puts a message on the node's queue, waits until it has been handled, and returns the processor
+seconds that this took; must not raise."""
 
 _LOG: Final[structlog.stdlib.BoundLogger] = structlog.stdlib.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """What all sessions of one network share; ``reached`` counts the limits that bite."""
+
+    deliver: Deliver
+    patience: Patience
+    queued: Queued
+    reached: Counter[NetLimit]
 
 
 class Session:
     """A secured stream to ``peer``; :meth:`run` owns the stream from here on and closes it."""
 
     def __init__(
-        self, session: SessionId, peer: NodeId, stream: SecureStream, emit: Emit, queued: Queued, patience: Patience
+        self, session: SessionId, peer: NodeId, stream: SecureStream, budget: PeerBudget, house: House
     ) -> None:
         self.id: Final = session
         self.peer: Final = peer
+        self.broke_protocol = False
         self._stream = stream
-        self._emit = emit
-        self._patience = patience
-        self._outbox = Outbox(queued)
+        self._budget = budget
+        self._deliver = house.deliver
+        self._patience = house.patience
+        self._reached = house.reached
+        self._outbox = Outbox(house.queued)
         self._life = trio.CancelScope()
         self._reading = trio.CancelScope()
         self._flushed = trio.Event()
@@ -68,7 +94,11 @@ class Session:
             self._note(f"a fault on our side: {error.message}")
             self.close(GoodbyeCode.UNSPECIFIED, "a fault on this side")
             return
-        if not self._outbox.put(data):
+        limit = self._outbox.put(data)
+        if limit is None:
+            self._budget.charge(Resource.SENT_BYTES, len(data))
+        else:
+            self._reached[limit] += 1
             self._abort("the peer reads too slowly: its queue is full")
 
     def close(self, code: GoodbyeCode, reason: str) -> None:
@@ -91,6 +121,8 @@ class Session:
                         await self._flushed.wait()
                         await drain(self._stream)
                     nursery.cancel_scope.cancel()
+            if trio.current_time() >= self._life.deadline:
+                self._reached[NetLimit.GOODBYE_SECONDS] += 1
         finally:
             self._outbox.discard()
             await trio.aclose_forcefully(self._stream)
@@ -103,13 +135,17 @@ class Session:
             with self._reading:
                 await self._read_frames()
         except RemoteProtocolError as error:
+            self.broke_protocol = True
+            self._reached[NetLimit.FRAME_MAX_BYTES] += isinstance(error, OversizedFrameError)
             self._note(f"the peer broke the protocol: {error.message}")
             self.close(GoodbyeCode.PROTOCOL, error.message)
         except trio.BrokenResourceError as error:
             self._note(f"the connection broke: {_root_cause(error)}")
-        if self._reading.cancelled_caught:
+        if self._reading.cancelled_caught and not self._outbox.finished:
             waited = self._patience.idle_seconds if self._greeted else self._patience.handshake_seconds
-            self.close(GoodbyeCode.UNSPECIFIED, f"no frame for {waited:g} s")  # not if we are closing already
+            limit = NetLimit.SESSION_IDLE_SECONDS if self._greeted else NetLimit.HANDSHAKE_TIMEOUT_SECONDS
+            self._reached[limit] += 1
+            self.close(GoodbyeCode.UNSPECIFIED, f"no frame for {waited:g} s")
 
     async def _read_frames(self) -> None:
         reader = FrameReader()
@@ -121,22 +157,44 @@ class Session:
             with trio.move_on_after(left_seconds) as dribble:
                 data = await self._stream.receive_some()
             if dribble.cancelled_caught:
+                self._reached[NetLimit.FRAME_RECEIVE_SECONDS] += 1
                 raise RemoteProtocolError(f"a frame took more than {self._patience.frame_seconds:g} s")
             if not data:
                 torn = ", in the middle of a frame" if unfinished else ""
                 self._note(f"the peer hung up without a goodbye{torn}")
                 return
+            self._budget.charge(Resource.RECEIVED_BYTES, len(data))
             payloads = reader.feed(bytes(data))
             waited_seconds = waited_seconds + trio.current_time() - began if unfinished and not payloads else 0.0
             for payload in payloads:
-                message = decode_message(payload)
-                self._greeted = True
-                self._frame_moved()
-                if isinstance(message, Goodbye):
+                await self._may_go_on()
+                if isinstance(message := await self._take(payload), Goodbye):
                     self._note(f"the peer said goodbye: {message.code.name.lower()}: {message.reason}")
-                await self._emit(MessageReceived(self.id, message))
-                if isinstance(message, Goodbye):
                     return
+
+    async def _may_go_on(self) -> None:
+        """Wait until the peer has paid for what it had; part with one that is in debt for too long.
+
+        Its first frame is free: else who calls again in debt would seem to have nothing to say.
+        """
+        if not self._greeted:
+            return
+        if self._budget.is_overspent:
+            self._reached[NetLimit.PEER_OVERSPENT_SECONDS] += 1
+            self.close(GoodbyeCode.OVERLOADED, "you have asked too much of this node for too long")
+            await trio.lowlevel.checkpoint_if_cancelled()
+        await self._budget.wait_until_even()
+
+    async def _take(self, payload: bytes) -> Message:
+        """Have the node handle one frame, at the peer's expense."""
+        began = time.thread_time()
+        message = decode_message(payload)
+        work_seconds = time.thread_time() - began
+        self._greeted = True
+        self._frame_moved()
+        work_seconds += await self._deliver(MessageReceived(self.id, message))
+        self._budget.charge(Resource.WORK_SECONDS, work_seconds + limits.FRAME_OVERHEAD_SECONDS)
+        return message
 
     async def _write(self) -> None:
         try:
@@ -146,6 +204,7 @@ class Session:
                 self._frame_moved()
             await self._stream.transport_stream.send_eof()
         except trio.TooSlowError:
+            self._reached[NetLimit.SEND_TIMEOUT_SECONDS] += 1
             self._abort(f"the peer did not read for {self._patience.send_seconds:g} s")
         except trio.BrokenResourceError as error:
             self._abort(f"the connection broke: {_root_cause(error)}")

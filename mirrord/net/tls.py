@@ -1,5 +1,7 @@
 """TLS as this network speaks it: version 1.3 alone, both sides show a certificate, ALPN ``mirrord/1``.
 
+A probe has an ALPN of its own; it ends with the handshake, and no frame follows.
+
 What OpenSSL checks here is little: that the peer holds the key of a certificate that the published
 authority signed, and anybody can sign with that.  Who the peer *is* follows from
 :func:`mirrord.net.handshake.identify`, which comes before the first frame.
@@ -21,6 +23,7 @@ from mirrord.net.certificate import (
 )
 
 ALPN: Final = "mirrord/1"
+PROBE_ALPN: Final = "mirrord-probe/1"
 
 
 def node_id_from_seed(seed: bytes) -> NodeId:
@@ -30,7 +33,7 @@ def node_id_from_seed(seed: bytes) -> NodeId:
 
 def server_context(seed: bytes) -> ssl.SSLContext:
     """Return the context for accepted connections, with this node's key in it."""
-    context = _context(ssl.PROTOCOL_TLS_SERVER, seed)
+    context = _context(ssl.PROTOCOL_TLS_SERVER, seed, ALPN, PROBE_ALPN)
     # A resumed session would skip the certificates, and with them the only proof of who is there.
     context.num_tickets = 0
     return context
@@ -38,10 +41,15 @@ def server_context(seed: bytes) -> ssl.SSLContext:
 
 def client_context(seed: bytes) -> ssl.SSLContext:
     """Return the context for dialled connections, with this node's key in it."""
-    return _context(ssl.PROTOCOL_TLS_CLIENT, seed)
+    return _context(ssl.PROTOCOL_TLS_CLIENT, seed, ALPN)
 
 
-def _context(protocol: int, seed: bytes) -> ssl.SSLContext:
+def probe_context(seed: bytes) -> ssl.SSLContext:
+    """Return the context for connections that only look who is there."""
+    return _context(ssl.PROTOCOL_TLS_CLIENT, seed, PROBE_ALPN)
+
+
+def _context(protocol: int, seed: bytes, *alpn: str) -> ssl.SSLContext:
     # Not create_default_context: that trusts the public authorities, follows SSLKEYLOGFILE, and its
     # verification flags differ between Python 3.12 and 3.13.
     context = ssl.SSLContext(protocol)
@@ -50,7 +58,7 @@ def _context(protocol: int, seed: bytes) -> ssl.SSLContext:
     context.options |= ssl.OP_NO_TICKET
     context.check_hostname = False  # the certificate names a key, not a host
     context.verify_mode = ssl.CERT_REQUIRED
-    context.set_alpn_protocols([ALPN])
+    context.set_alpn_protocols(list(alpn))
     context.load_verify_locations(cadata=authority_certificate())
     _load_identity(context, seed)
     return context

@@ -5,6 +5,11 @@ from typing import Final
 from mirrord.simulation.policy import policy_names
 from mirrord.simulation.scenarios import SCENARIOS
 
+GOSSIP: Final = "gossip"
+"""The scenario that is about how records travel, and knows no policy."""
+
+GOSSIP_SUMMARY: Final = "how records travel: a steady network in which some announce a change, and some mean harm"
+
 _POLICIES: Final = {
     "mirrord": "the rule of this project, decided by the very core that the daemon runs",
     "one-shot": "a list by score, made once and as long as the disk, is worked down: how list pages are used",

@@ -51,7 +51,7 @@ async def load_stored(path: Path, transaction: Transaction) -> Stored:
             "collections", "collection, parting_until, leaving_by, delete_on_leave", "collection", collection
         ),
         shards=await load("shards", "collection, shard_index, state, verified_at", "collection, shard_index", _shard),
-        peers=await load("peers", "host, port, peer, seen_at", "host, port", _peer),
+        peers=await load("peers", "host, port, peer, seen_at, first_seen_at", "host, port", _peer),
     )
 
 
@@ -81,8 +81,8 @@ def _shard(row: Row) -> StoredShard:
 
 
 def _peer(row: Row) -> StoredPeer:
-    host, port, peer, seen_at = row
-    return StoredPeer(_address(host, port), NodeId(_key(peer)), _natural(seen_at))
+    host, port, peer, seen_at, first_seen_at = row
+    return StoredPeer(_address(host, port), NodeId(_key(peer)), _natural(seen_at), _natural(first_seen_at))
 
 
 def _bootstrap(row: Row) -> tuple[bytes, Address]:

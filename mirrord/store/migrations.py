@@ -74,6 +74,14 @@ MIGRATIONS: Final = (
             "ALTER TABLE collections ADD COLUMN delete_on_leave INTEGER NOT NULL DEFAULT 0",
         ),
     ),
+    Migration(
+        3,
+        (
+            # Unix seconds; of a peer from before this step the first time that we know of.
+            "ALTER TABLE peers ADD COLUMN first_seen_at INTEGER NOT NULL DEFAULT 0",
+            "UPDATE peers SET first_seen_at = seen_at",
+        ),
+    ),
 )
 
 SCHEMA_VERSION: Final = MIGRATIONS[-1].number

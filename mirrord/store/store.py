@@ -57,8 +57,9 @@ _PUT_SHARD: Final = """
 _DROP_SHARD: Final = "DELETE FROM shards WHERE collection = ? AND shard_index = ?"
 _DROP_SHARDS: Final = "DELETE FROM shards WHERE collection = ?"
 _PUT_PEER: Final = """
-    INSERT INTO peers (host, port, peer, seen_at) VALUES (?, ?, ?, ?)
-    ON CONFLICT (host, port) DO UPDATE SET peer = excluded.peer, seen_at = excluded.seen_at"""
+    INSERT INTO peers (host, port, peer, seen_at, first_seen_at) VALUES (?, ?, ?, ?, ?)
+    ON CONFLICT (host, port) DO UPDATE SET peer = excluded.peer, seen_at = excluded.seen_at,
+        first_seen_at = excluded.first_seen_at"""
 _DROP_OLD_PEERS: Final = """
     DELETE FROM peers WHERE rowid IN (SELECT rowid FROM peers ORDER BY seen_at DESC, rowid DESC LIMIT -1 OFFSET ?)"""
 
@@ -142,7 +143,7 @@ def _changes(effect: PersistEffect) -> Iterator[_Change]:
             yield _Change(_PUT_SHARD, (shard.collection, shard.index, state, verified_at))
         case ForgetShard(shard):
             yield _Change(_DROP_SHARD, (shard.collection, shard.index))
-        case PersistPeer(address, peer, seen_at):
-            yield _Change(_PUT_PEER, (address.host, address.port, peer, seen_at))
+        case PersistPeer(address, peer, seen_at, first_seen_at):
+            yield _Change(_PUT_PEER, (address.host, address.port, peer, seen_at, first_seen_at))
         case _:
             assert_never(effect)

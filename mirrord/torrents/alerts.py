@@ -12,6 +12,8 @@ from typing import Any, Final, NewType
 
 import libtorrent as lt
 
+from mirrord.core.records.ids import Address
+
 TorrentId = NewType("TorrentId", bytes)
 
 _FULL_DISK: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
@@ -111,18 +113,26 @@ class ResumeReady:
 
 @dataclass(frozen=True, slots=True)
 class TransferCounted:
-    """Payload bytes since the session started."""
+    """Payload bytes since the session started, and how many nodes of the DHT it knows now."""
 
     downloaded: int
     uploaded: int
+    dht_nodes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class ListeningChanged:
-    """A TCP socket listens on ``port``, or (``error`` set) one could not be opened."""
+    """A TCP socket listens on ``port``, or (``error`` set) one could not be opened there."""
 
     port: int
     error: str
+
+
+@dataclass(frozen=True, slots=True)
+class DhtAnswered:
+    """A node of the DHT told who is under an info-hash that we looked for."""
+
+    addresses: tuple[Address, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +151,7 @@ Alert = (
     | ResumeReady
     | TransferCounted
     | ListeningChanged
+    | DhtAnswered
     | AlertsLost
 )
 
@@ -209,7 +220,7 @@ def _copy_torrent_error(alert: Any) -> Iterable[Alert]:
 
 def _copy_statistics(alert: Any) -> Iterable[Alert]:
     values = alert.values
-    yield TransferCounted(values["net.recv_payload_bytes"], values["net.sent_payload_bytes"])
+    yield TransferCounted(values["net.recv_payload_bytes"], values["net.sent_payload_bytes"], values["dht.dht_nodes"])
 
 
 def _copy_listening(alert: Any) -> Iterable[Alert]:
@@ -219,7 +230,12 @@ def _copy_listening(alert: Any) -> Iterable[Alert]:
 
 def _copy_listen_failure(alert: Any) -> Iterable[Alert]:
     if alert.socket_type == lt.socket_type_t.tcp:
-        yield ListeningChanged(0, f"{alert.listen_interface()}: {alert.error.message()}")
+        yield ListeningChanged(alert.port, f"{alert.listen_interface()}: {alert.error.message()}")
+
+
+def _copy_dht_answer(alert: Any) -> Iterable[Alert]:
+    if addresses := tuple(Address(host, port) for host, port in alert.peers() if port):
+        yield DhtAnswered(addresses)
 
 
 _COPIERS: Final[dict[type, Callable[[Any], Iterable[Alert]]]] = {
@@ -236,5 +252,6 @@ _COPIERS: Final[dict[type, Callable[[Any], Iterable[Alert]]]] = {
     lt.session_stats_alert: _copy_statistics,
     lt.listen_succeeded_alert: _copy_listening,
     lt.listen_failed_alert: _copy_listen_failure,
+    lt.dht_get_peers_reply_alert: _copy_dht_answer,
     lt.alerts_dropped_alert: lambda _alert: (AlertsLost(),),
 }

@@ -12,11 +12,23 @@ from typing import Final, Protocol
 
 import trio
 
-from mirrord.core.effects import EngineEffect
-from mirrord.core.records.ids import CollectionId, ShardKey, to_text
+from mirrord.core.effects import EngineEffect, SeekPeers
+from mirrord.core.records.ids import Address, CollectionId, ShardKey, to_text
 
 FOLDER_CHARACTERS: Final = 16
 """Of a collection's key, in the name of its folder: 80 bits, and short enough for people to read."""
+
+
+@dataclass(frozen=True, slots=True)
+class DhtSettings:
+    """How the engine takes part in the mainline DHT.
+
+    ``routers`` are asked for others where the file at ``state`` does not know any (still).  The DHT's
+    UDP sockets are those of BitTorrent.
+    """
+
+    routers: tuple[Address, ...]
+    state: Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,18 +38,18 @@ class EngineSettings:
     ``listen_interfaces`` is libtorrent's: ``address:port`` separated by commas, port 0 for any.
     ``several_members_per_address`` lets members behind one NAT, or on one machine, be told apart by
     their port.  A member that cannot be reached is tried again after ``reconnect_seconds``, and each
-    time that much later.
+    time that much later.  Without ``dht`` there is none.
     """
 
     data_folder: Path
     resume_folder: Path
     listen_interfaces: str = "0.0.0.0:6881,[::]:6881"
     enable_utp: bool = True
-    enable_dht: bool = False
     download_rate_limit: int = 0
     upload_rate_limit: int = 0
     several_members_per_address: bool = True
     reconnect_seconds: int = 10
+    dht: DhtSettings | None = None
 
 
 class TransferState(StrEnum):
@@ -65,7 +77,10 @@ class ShardTransfer:
 
 @dataclass(frozen=True, slots=True)
 class EngineStatistics:
-    """A snapshot, at most a second old.  Totals count since the engine started."""
+    """A snapshot, at most a second old.  Totals count since the engine started.
+
+    ``dht_nodes`` is how many nodes of the DHT are in its routing tables: 0 where it does not work.
+    """
 
     downloaded_payload_bytes: int = 0
     uploaded_payload_bytes: int = 0
@@ -73,6 +88,7 @@ class EngineStatistics:
     alerts_dropped: int = 0
     listening_port: int = 0
     fetching_paused: bool = False
+    dht_nodes: int = 0
 
 
 class Engine(Protocol):
@@ -90,6 +106,17 @@ class Engine(Protocol):
         """Start on an effect and return at once; what comes of it comes back as events."""
         ...
 
+    def seek(self, effect: SeekPeers) -> None:
+        """Look for a collection's nodes in the DHT, if there is one; what is found comes back as events."""
+        ...
+
+    async def listen_on(self, interfaces: str) -> None:
+        """Listen elsewhere from now on (as ``EngineSettings.listen_interfaces``); connections over TCP stay.
+
+        Raises EngineError where that cannot be; then it listens where it did.
+        """
+        ...
+
     def statistics(self) -> EngineStatistics:
         """Return the newest snapshot."""
         ...
@@ -103,3 +130,9 @@ class Engine(Protocol):
 def collection_folder(data_folder: Path, collection: CollectionId) -> Path:
     """Return the folder in which a collection's shards lie."""
     return data_folder / to_text(collection)[:FOLDER_CHARACTERS]
+
+
+def places_of(interfaces: str) -> tuple[Address, ...]:
+    """Return the addresses in ``EngineSettings.listen_interfaces``; a port may be 0."""
+    parts = (text.rpartition(":") for text in interfaces.split(","))
+    return tuple(Address(host.strip("[]"), int(port)) for host, _, port in parts)

@@ -11,7 +11,7 @@ from typing import Final
 import structlog
 import trio
 
-from mirrord.core.effects import AddSwarmMembers, EngineEffect, PauseFetching, ResumeFetching
+from mirrord.core.effects import AddSwarmMembers, EngineEffect, PauseFetching, ResumeFetching, SeekPeers
 from mirrord.core.errors import EngineError
 from mirrord.core.events import DiskFilled, Event
 from mirrord.core.records.ids import Sha256, ShardKey
@@ -19,14 +19,16 @@ from mirrord.torrents.alerts import (
     Alert,
     AlertsLost,
     CacheFlushed,
+    DhtAnswered,
     ListeningChanged,
     ResumeReady,
     TorrentFailed,
     TorrentId,
     TransferCounted,
 )
+from mirrord.torrents.dht import Dht, load_dht_state
 from mirrord.torrents.engine import EngineSettings, EngineStatistics
-from mirrord.torrents.memory import trim_heap
+from mirrord.torrents.listening import Listening, check_free
 from mirrord.torrents.orders import Order
 from mirrord.torrents.resume import ResumeFolder
 from mirrord.torrents.session import Session
@@ -42,6 +44,8 @@ _IDLE_TICK_SECONDS: Final = 1.0
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 _LISTEN_SECONDS: Final = 10.0
+"""libtorrent opens sockets in milliseconds; a machine that swaps may take seconds."""
+
 _SAVE_SECONDS: Final = 5.0
 """For writing down what is half fetched.  What is not written in time is read again at the next start."""
 
@@ -71,7 +75,9 @@ class LibtorrentEngine:
         self._workers: dict[ShardKey, ShardWorker] = {}
         self._counted = TransferCounted(0, 0)
         self._alerts_dropped = 0
-        self._listening_port = 0
+        self._listening = Listening()
+        self._listens_on = settings.listen_interfaces
+        self._dht: Dht | None = None
         self._disk_filled = trio.Event()
         self._work_came = trio.Event()
         self._refreshed = trio.Event()
@@ -81,7 +87,7 @@ class LibtorrentEngine:
     @property
     def listening_port(self) -> int:
         """The TCP port that other swarm members connect to; 0 before :meth:`run` has started."""
-        return self._listening_port
+        return self._listening.port
 
     def statistics(self) -> EngineStatistics:
         """Return a snapshot, at most a second old."""
@@ -90,8 +96,9 @@ class LibtorrentEngine:
             uploaded_payload_bytes=self._counted.uploaded,
             shards=tuple(self._workers[key].place.transfer() for key in sorted(self._workers)),
             alerts_dropped=self._alerts_dropped,
-            listening_port=self._listening_port,
+            listening_port=self._listening.port,
             fetching_paused=self._shop is not None and self._shop.fetching_paused,
+            dht_nodes=self._counted.dht_nodes,
         )
 
     async def wait_for_statistics(self) -> EngineStatistics:
@@ -107,7 +114,9 @@ class LibtorrentEngine:
         if sys.getfilesystemencoding() != "utf-8":
             raise EngineError("file names are not UTF-8 here", "start the daemon with LC_ALL=C.UTF-8")
         settings = self._settings
-        session = Session(settings)
+        kept = await trio.to_thread.run_sync(load_dht_state, settings.dht.state) if settings.dht is not None else None
+        session = Session(settings, kept)
+        self._dht = Dht(settings.dht, session, self._emit)
         resume = ResumeFolder(settings.resume_folder)
         self._shop = Workshop(session, settings.data_folder, resume, self._read_torrent, self._emit)
         try:
@@ -117,6 +126,9 @@ class LibtorrentEngine:
                 self._nursery.start_soon(self._tick, session)
                 self._nursery.start_soon(self._report_progress)
                 self._nursery.start_soon(self._report_full_disk, self._shop)
+                self._nursery.start_soon(self._dht.report)
+                self._nursery.start_soon(self._dht.save_now_and_then)
+                self._dht.start()
                 task_status.started()
                 await self._stopping.wait()
                 self._nursery.cancel_scope.cancel()
@@ -153,6 +165,35 @@ class LibtorrentEngine:
             case _:
                 self._give(shop, effect.shard, effect)
 
+    def seek(self, effect: SeekPeers) -> None:
+        """Look for a collection's nodes in the DHT, if there is one; what is found comes back as events."""
+        if self._dht is not None and not self._stopping.is_set():
+            self._dht.seek(effect)
+
+    async def listen_on(self, interfaces: str) -> None:
+        """Listen elsewhere from now on; connections over TCP stay.  One call at a time.
+
+        Raises :class:`EngineError` where that cannot be; then it listens where it did.
+        """
+        shop, before = self._shop, self._listens_on
+        if shop is None or self._stopping.is_set():
+            raise EngineError("the engine does not run")
+        if interfaces == before:
+            return
+        check_free(interfaces, before)
+        try:
+            await self._move(shop.session, interfaces)
+        except EngineError:  # somebody was quicker than we were
+            await self._move(shop.session, before)
+            raise
+
+    async def _move(self, session: Session, interfaces: str) -> None:
+        self._listening.expect(interfaces)
+        session.listen_on(interfaces)
+        self._listens_on = interfaces
+        await self._listening.wait()
+        self._listening.check()
+
     # --- workers ---------------------------------------------------------------------------------
 
     def _give(self, shop: Workshop, key: ShardKey, order: Order) -> None:
@@ -184,26 +225,14 @@ class LibtorrentEngine:
     # --- the tasks that there is one of ----------------------------------------------------------
 
     async def _listen(self, session: Session) -> None:
-        """Wait until the first TCP socket listens, or all have failed."""
-        wanted = len(self._settings.listen_interfaces.split(","))
-        failures: list[str] = []
+        """Wait until the first TCP socket listens, or all have failed; nobody else reads alerts yet."""
+        self._listening.expect(self._listens_on)
         with trio.move_on_after(_LISTEN_SECONDS):
-            while len(failures) < wanted:
+            while not self._listening.is_settled:
                 for alert in await session.receive_alerts():
-                    match alert:
-                        case ListeningChanged(error="", port=port):
-                            self._listening_port = self._listening_port or port
-                        case ListeningChanged(error=error):
-                            failures.append(error)
-                        case _:
-                            pass
-                if self._listening_port:
-                    return
-        why = "; ".join(failures) or "libtorrent does not say why"
-        raise EngineError(
-            f"cannot listen for BitTorrent on {self._settings.listen_interfaces}: {why}",
-            "choose an address of this machine and a port that is free",
-        )
+                    if isinstance(alert, ListeningChanged):
+                        self._listening.take_in(alert)
+        self._listening.check()
 
     async def _route_alerts(self, session: Session) -> None:
         while True:
@@ -214,6 +243,8 @@ class LibtorrentEngine:
         match alert:
             case TransferCounted():
                 self._counted = alert
+                if self._dht is not None:
+                    self._dht.nodes = alert.dht_nodes
                 self._refreshed.set()
                 self._refreshed = trio.Event()
             case AlertsLost():
@@ -222,7 +253,10 @@ class LibtorrentEngine:
                 for worker in self._workers.values():
                     worker.start_over()
             case ListeningChanged():
-                pass  # a second interface
+                self._listening.take_in(alert)
+            case DhtAnswered():
+                if self._dht is not None:
+                    self._dht.take_in(alert)
             case _:
                 self._route_to_worker(alert.torrent, alert)
 
@@ -238,17 +272,12 @@ class LibtorrentEngine:
             self._see_to(worker)
 
     async def _tick(self, session: Session) -> None:
-        was_busy = False
         while True:
             session.ask_for_statistics()
             self._work_came = trio.Event()
             if any(worker.is_busy for worker in self._workers.values()):
-                was_busy = True
                 await trio.sleep(_BUSY_TICK_SECONDS)
                 continue
-            if was_busy:
-                was_busy = False
-                await trio.to_thread.run_sync(trim_heap)
             with trio.move_on_after(_IDLE_TICK_SECONDS):
                 await self._work_came.wait()
 
@@ -272,10 +301,12 @@ class LibtorrentEngine:
     # --- the end ---------------------------------------------------------------------------------
 
     async def _close(self, shop: Workshop) -> None:
-        """Write down which pieces are there, then drop the session."""
+        """Write down which pieces are there and what the DHT knows, then drop the session."""
         shop.session.pause()
         with trio.move_on_after(_SAVE_SECONDS) as saving:
             await self._save_half_fetched(shop)
+            if self._dht is not None:
+                await self._dht.save()
         with trio.move_on_after(_DROP_SECONDS) as dropping:
             await shop.session.close()
         if saving.cancelled_caught or dropping.cancelled_caught:

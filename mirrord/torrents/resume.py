@@ -5,17 +5,15 @@ kill there is none, and the engine reads the shard instead of trusting it.  Bloc
 thread.
 """
 
-import os
-from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
 from mirrord.core.errors import EngineError
 from mirrord.core.records.ids import ShardKey, to_text
 from mirrord.torrents.alerts import TorrentId
+from mirrord.torrents.sealed_file import sync_folder, unseal, write_sealed
 
 _MAGIC: Final = b"mirrord pieces 1\n"
-_DIGEST_BYTES: Final = 32
 
 
 class ResumeFolder:
@@ -30,16 +28,8 @@ class ResumeFolder:
     def write(self, key: ShardKey, torrent: TorrentId, pieces: list[bool]) -> None:
         """Write durably, or raise :class:`EngineError`; half a file is never seen under its name."""
         path = self._path(key)
-        content = _MAGIC + torrent + _pack(pieces)
-        unfinished = path.with_suffix(".new")
         try:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            with unfinished.open("wb") as file:
-                file.write(content + sha256(content).digest())
-                file.flush()
-                os.fsync(file.fileno())
-            unfinished.replace(path)
-            self._sync()
+            write_sealed(path, _MAGIC, torrent + _pack(pieces))
         except OSError as error:
             raise EngineError(f"{path}: {error.strerror}", "the shard will be read again at the next start") from None
 
@@ -47,18 +37,16 @@ class ResumeFolder:
         """Return what was written for this very torrent and delete it; None where there is nothing to trust."""
         path = self._path(key)
         try:
-            content = path.read_bytes()
+            content = unseal(path.read_bytes(), _MAGIC)
             path.unlink()
-            self._sync()  # or a crash right now could bring the file back
+            sync_folder(self._folder)  # or a crash right now could bring the file back
         except FileNotFoundError:
             return None
         except OSError as error:
             raise EngineError(f"{path}: {error.strerror}", "the daemon has to read and delete it") from None
-        content, digest = content[:-_DIGEST_BYTES], content[-_DIGEST_BYTES:]
-        head = _MAGIC + torrent
-        if sha256(content).digest() != digest or not content.startswith(head):
+        if content is None or not content.startswith(torrent):
             return None
-        bits = content[len(head) :]
+        bits = content[len(torrent) :]
         return _unpack(bits, pieces) if len(bits) == (pieces + 7) // 8 else None
 
     def discard(self, key: ShardKey) -> None:
@@ -67,13 +55,6 @@ class ResumeFolder:
             self._path(key).unlink(missing_ok=True)
         except OSError as error:
             raise EngineError(f"{self._path(key)}: {error.strerror}", "delete it by hand") from None
-
-    def _sync(self) -> None:
-        descriptor = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
 
 
 def _pack(pieces: list[bool]) -> bytes:

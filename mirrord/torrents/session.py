@@ -22,19 +22,26 @@ _NO_COSTLY_FIELDS: Final = 0
 _FROM_ANNOUNCEMENT: Final = 1
 """libtorrent's source "tracker": the only one that takes a failed attempt off a member's count."""
 
+_DHT_STATE: Final = lt.save_state_flags_t.save_dht_state
+
 _WAKE_BYTES: Final = 4096
 
 
 class Session:
-    """A running libtorrent session.  Whoever makes it calls :meth:`close`, and then nothing else."""
+    """A running libtorrent session.  Whoever makes it calls :meth:`close`, and then nothing else.
 
-    def __init__(self, settings: EngineSettings) -> None:
+    ``dht_state`` is what :meth:`dht_state` returned in an earlier run, if there was one.
+    """
+
+    def __init__(self, settings: EngineSettings, dht_state: bytes | None = None) -> None:
         # The writer must not block: libtorrent writes to it from its own threads, with its queue locked.
         self._reader, self._writer = socket.socketpair()
         self._reader.setblocking(False)
         self._writer.setblocking(False)
         try:
-            self._lt: lt.session | None = lt.session(session_settings(settings))  # type: ignore[call-overload]  # a plain dict
+            params = lt.read_session_params(dht_state, _DHT_STATE) if dht_state else lt.session_params()
+            params.settings = session_settings(settings)  # type: ignore[assignment]  # a plain dict
+            self._lt: lt.session | None = lt.session(params)
         except (RuntimeError, OverflowError, TypeError) as error:
             self._reader.close()
             self._writer.close()
@@ -78,6 +85,34 @@ class Session:
         """Ask for TransferCounted, and for StatusKnown of each torrent that has changed."""
         self._session.post_torrent_updates(_NO_COSTLY_FIELDS)
         self._session.post_session_stats()
+
+    def listen_on(self, interfaces: str) -> None:
+        """Listen there and no longer where it did; answered by ListeningChanged for each socket."""
+        self._session.apply_settings({"listen_interfaces": interfaces})
+
+    def start_dht(self) -> None:
+        """Take part in the DHT, on the sockets that listen now and later."""
+        self._session.apply_settings({"enable_dht": True})
+
+    def look_up(self, info_hash: bytes, port: int) -> None:
+        """Look in the DHT who is under ``info_hash`` (20 bytes), and put ``port`` of this machine there unless it is 0.
+
+        Answered by any number of DhtAnswered.
+        """
+        target = lt.sha1_hash(info_hash)
+        if port:
+            self._session.dht_announce(target, port, 0)
+        else:
+            self._session.dht_get_peers(target)
+
+    async def dht_state(self) -> bytes:
+        """Return what the DHT knows of others; in a thread, as it waits for libtorrent's network thread."""
+        session = self._session
+
+        def read() -> bytes:
+            return lt.write_session_params_buf(session.session_state(_DHT_STATE), _DHT_STATE)
+
+        return await trio.to_thread.run_sync(read, abandon_on_cancel=True)
 
     def pause(self) -> None:
         """Disconnect everybody; no torrent gains a piece any more."""

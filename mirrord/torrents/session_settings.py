@@ -3,25 +3,28 @@
 Ratios and megabytes a second were measured on loopback, TCP, 512 MiB, two processes on two cores.
 """
 
+from ipaddress import ip_address
 from typing import Final
 
 import libtorrent as lt
 
 from mirrord.core.limits import KIB, MIB
-from mirrord.torrents.engine import EngineSettings
+from mirrord.torrents.engine import EngineSettings, places_of
 
 _ALERTS: Final = (
     lt.alert.category_t.error_notification
     | lt.alert.category_t.status_notification
     | lt.alert.category_t.storage_notification
+    | lt.alert.category_t.dht_operation_notification  # what a lookup found
 )
 """No alerts about single pieces, blocks or connections: Python stays out of the path of the bytes."""
 
 TORRENT_FLAGS: Final = (
     lt.torrent_flags.update_subscribe  # state_update_alert speaks of it
     | lt.torrent_flags.duplicate_is_error
-    | lt.torrent_flags.disable_lsd  # members come from announcements
-    | lt.torrent_flags.disable_pex  # ... all of them; a private swarm is not made known to strangers
+    | lt.torrent_flags.disable_dht  # members come from announcements
+    | lt.torrent_flags.disable_lsd  # ... all of them; a private swarm is not made known to strangers
+    | lt.torrent_flags.disable_pex
 )
 """On every torrent.  ``auto_managed`` and ``paused`` are left out: we schedule, libtorrent does not."""
 
@@ -48,8 +51,8 @@ def _whom_to_talk_to(settings: EngineSettings) -> dict[str, str | int | bool]:
         "listen_queue_size": 64,  # a popular shard draws many members at once; the default is 5
         "enable_outgoing_utp": settings.enable_utp,
         "enable_incoming_utp": settings.enable_utp,  # uTP moved 27 MB/s on loopback, TCP 280: the demo turns it off
-        "enable_dht": settings.enable_dht,  # swarm members come from announcements
-        "enable_lsd": False,  # ... and not from shouting into the local network
+        **_dht(settings),
+        "enable_lsd": False,  # members come from announcements
         "enable_upnp": False,  # opening ports in a router is the operator's to decide
         "enable_natpmp": False,
         "allow_multiple_connections_per_ip": settings.several_members_per_address,
@@ -58,6 +61,27 @@ def _whom_to_talk_to(settings: EngineSettings) -> dict[str, str | int | bool]:
         "connections_limit": 500,  # shards times members; the default of 200 starves a node with many shards
         "unchoke_slots_limit": -1,  # every member heals the collection, so none waits for a slot
     }
+
+
+def _dht(settings: EngineSettings) -> dict[str, str | int | bool]:
+    """The DHT begins only when :meth:`Session.start_dht` says so.
+
+    Where there are no routers, libtorrent would begin it at once and so before it looks at what an
+    earlier run knew (measured).
+    """
+    routers = settings.dht.routers if settings.dht is not None else ()
+    found: dict[str, str | int | bool] = {
+        "enable_dht": False,
+        "dht_bootstrap_nodes": ",".join(map(str, routers)),  # of the library's own without this
+    }
+    if _is_within_one_machine(settings.listen_interfaces):
+        # Rules against one machine that poses as many would leave a network within one machine without anybody.
+        found |= {"dht_restrict_routing_ips": False, "dht_restrict_search_ips": False}
+    return found
+
+
+def _is_within_one_machine(listen_interfaces: str) -> bool:
+    return all(ip_address(place.host).is_loopback for place in places_of(listen_interfaces))
 
 
 def _no_scheduling() -> dict[str, str | int | bool]:

@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
 
-from tests.bench import build, cold_start, demo, idle, placement, scrape, status, transfer
+from tests.bench import build, cold_start, demo, idle, placement, scrape, sixty, status, transfer
 from tests.bench.bench import Bench
 from tests.bench.figures import Figure
 from tests.command_line import ROOT
@@ -24,6 +24,7 @@ _BENCHES: Final[dict[str, Callable[[Bench], Iterator[Figure]]]] = {
     "status": status.measure,
     "scrape": scrape.measure,
     "demo": demo.measure,
+    "sixty": sixty.measure,
 }
 """In this order: ``idle`` comes before what wakes its daemon up."""
 

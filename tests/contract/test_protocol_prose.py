@@ -11,6 +11,7 @@ from google.protobuf.descriptor import Descriptor, EnumDescriptor
 from mirrord.core import limits
 from mirrord.core.errors import RejectReason
 from mirrord.core.gossip.gossip import _ROTATE_ROUNDS, _SESSIONS_WANTED
+from mirrord.core.gossip import rendezvous
 from mirrord.core.placement import (
     calling,
     candidates,
@@ -42,6 +43,9 @@ LOCAL_LIMITS = {
     *("HANDSHAKE_TIMEOUT_SECONDS", "SESSION_IDLE_SECONDS", "SEND_TIMEOUT_SECONDS", "SESSION_QUEUE_MAX_FRAMES"),
     *("SESSIONS_MAX", "BLOB_FETCHES_MAX", "ADDRESS_BOOK_MAX", "DIALS_MAX", "EVENT_QUEUE_MAX"),
     *("SESSION_QUEUE_MAX_BYTES", "QUEUES_MAX_BYTES", "FRAME_RECEIVE_SECONDS", "GOODBYE_SECONDS"),
+    "KEEPALIVE_SECONDS",
+    *("ADDRESSES_FOUND_BURST", "ADDRESSES_FOUND_MAX", "LOCAL_SEARCHES_PER_SECOND", "LOCAL_SEARCHES_BURST"),
+    *("LOCAL_HEARD_MAX", "LOCAL_COOKIE_MAX_BYTES", "LOCAL_PLACES_MAX", "PORT_FILE_MAX_BYTES"),
     *("NETWORK_STOP_SECONDS", "SESSIONS_DIALLED_RESERVE", "SESSIONS_PER_NETWORK_MAX", "HANDSHAKES_MAX"),
     *("HANDSHAKES_PER_SECOND", "HANDSHAKES_BURST", "NETWORK_HANDSHAKES_PER_SECOND", "NETWORK_HANDSHAKES_BURST"),
     *("NETWORKS_TRACKED_MAX", "ACCEPT_RETRY_SECONDS"),
@@ -147,6 +151,9 @@ SENTENCES = [
     f"at most {limits.ANSWER_MAX_BYTES // limits.MIB} MiB of envelopes",
     f"Every chunk but the last has exactly {limits.BLOB_CHUNK_BYTES:,} bytes",
     f"silent for {limits.BLOB_WAIT_SECONDS:.0f} s",
+    f"at most {limits.LOCAL_SEARCH_MAX_BYTES:,} bytes, for one rendezvous once in {limits.LOCAL_SEARCH_SECONDS:.0f} s",
+    f"within {limits.RENDEZVOUS_MIDNIGHT_SECONDS:,} s of midnight",
+    {0.2: "a fifth more or less"}[rendezvous._JITTER],
     f"at most {INVITATION_MAX_CHARACTERS:,} characters",
     f"keeps about {_SESSIONS_WANTED} sessions",
     {5: "every fifth round"}[_ROTATE_ROUNDS],

@@ -17,6 +17,7 @@ from mirrord.core.clock import Instant
 from mirrord.core.errors import MirrordError, RecordError, RejectReason, RemoteProtocolError, UsageError
 from mirrord.core.gossip.fingerprints import Fingerprints, bucket_of
 from mirrord.core.gossip.liveness import presence
+from mirrord.core.gossip.rendezvous import days_of, rendezvous
 from mirrord.core.placement.domains import Domains, subnet_of
 from mirrord.core.placement.keys import day_of, key_of, mix, node_hash, salt, shard_hash, weight_of
 from mirrord.core.placement.replicas import Worth, count_one
@@ -290,6 +291,13 @@ def test_how_many_buckets_a_set_is_summed_in(wanted: dict[str, int], monkeypatch
     monkeypatch.setattr(Fingerprints, "_entries", range(wanted["records"]), raising=False)
     held = Fingerprints.__new__(Fingerprints)
     assert held.bits() == wanted["bits"]
+
+
+@pytest.mark.parametrize("case", cases("rendezvous"))
+def test_rendezvous(case: Case) -> None:
+    collection = CollectionId(bytes.fromhex(case["collection"]))
+    found = [rendezvous(collection, day) for day in days_of(case["unix_seconds"])]
+    assert plain(found) == case["rendezvous"]
 
 
 @pytest.mark.parametrize("case", cases("placement"))

@@ -38,7 +38,7 @@ WAKES_PER_SECOND_MAX: Final = 20
 
 SESSIONS_MAX: Final = 8
 HEARD_MAX: Final = 30
-SETTLE_SECONDS: Final = 12
+SETTLE_SECONDS: Final = 5
 """Until friends have told each other all: a few of the demo's gossip periods of one second, its refresh of two."""
 
 

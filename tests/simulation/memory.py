@@ -44,8 +44,8 @@ class Memory:
                 self.shards[shard] = StoredShard(shard, state, verified_at)
             case ef.ForgetShard(shard):
                 self.shards.pop(shard, None)
-            case ef.PersistPeer(address, peer, seen_at):
-                self.peers[address] = StoredPeer(address, peer, seen_at)
+            case ef.PersistPeer(address, peer, seen_at, first_seen_at):
+                self.peers[address] = StoredPeer(address, peer, seen_at, first_seen_at)
             case _:
                 assert_never(effect)
 

@@ -128,6 +128,12 @@ class BlobFetch:
                 self._chunks.clear()
 
     @property
+    def next_deadline(self) -> float:
+        """Monotonic seconds at which a session that was asked has been silent for too long; inf: none was asked."""
+        asked = (ask.at_seconds + limits.BLOB_WAIT_SECONDS for ask in self._asked.values())
+        return min(asked, default=float("inf"))
+
+    @property
     def is_idle(self) -> bool:
         """Whether nobody is being asked."""
         return not self._asked

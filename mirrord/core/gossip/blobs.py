@@ -49,6 +49,11 @@ class BlobFetches:
                 self._fetches[fetch.sha256] = self._fetches.pop(fetch.sha256)
         return asks
 
+    @property
+    def next_deadline(self) -> float:
+        """Monotonic seconds at which :meth:`ask` must be called even if nothing happens."""
+        return min((fetch.next_deadline for fetch in self._fetches.values()), default=float("inf"))
+
     def received(self, session: SessionId, chunk: BlobChunk) -> Got:
         """Take a chunk; return the whole blob where this was its last, and who turned out to have lied."""
         fetch = self._fetches.get(chunk.sha256)

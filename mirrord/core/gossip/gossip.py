@@ -12,7 +12,15 @@ from mirrord.core import limits
 from mirrord.core.clock import Instant
 from mirrord.core.effects import CloseSession, Effect, PersistPeer, ReadBlob, SendMessage
 from mirrord.core.errors import RecordError, RejectReason, RemoteProtocolError
-from mirrord.core.events import DialFailed, SessionClosed, SessionOpened
+from mirrord.core.events import (
+    AddressesFound,
+    AddressProbed,
+    AddressSource,
+    DialFailed,
+    ListeningStarted,
+    SessionClosed,
+    SessionOpened,
+)
 from mirrord.core.gossip import reconcile
 from mirrord.core.gossip.addressbook import AddressBook
 from mirrord.core.gossip.allowance import Allowance
@@ -20,7 +28,12 @@ from mirrord.core.gossip.blobs import BlobFetches
 from mirrord.core.gossip.clockwatch import ClockWatch
 from mirrord.core.gossip.dialling import Dialling
 from mirrord.core.gossip.ledger import Ledger, Taken
+from mirrord.core.gossip.probing import Probing
+from mirrord.core.gossip.reach import Reach
+from mirrord.core.gossip.reached import counts_from_zero
 from mirrord.core.gossip.recall import Recall
+from mirrord.core.gossip.rendezvous import Rendezvous
+from mirrord.core.gossip.scopes import canonical_host
 from mirrord.core.gossip.sessions import VERSION_MAX, VERSION_MIN, Session, Sessions, judge_hello
 from mirrord.core.records.ids import CollectionId, NodeId, SessionId, Sha256
 from mirrord.core.records.kinds import Announcement, Kind
@@ -46,10 +59,13 @@ class Gossip:
         self._agent = agent
         self._timing = timing
         self.counts: Counter[str] = Counter()
-        self.limits_reached: Counter[str] = Counter()
+        self.limits_reached = counts_from_zero()
         self.ledger = Ledger(timing, self.limits_reached)
         self.sessions = Sessions(own)
         self.dialling = Dialling(own, self.sessions, timing)
+        self.reach = Reach(timing)
+        self.probing = Probing(self.sessions, self.dialling, timing, self.limits_reached)
+        self.rendezvous = Rendezvous(timing)
         self.blobs = BlobFetches()
         self.clock = ClockWatch()
         self.recall = Recall(min(timing.gossip_period_seconds, limits.RECALL_SECONDS))
@@ -76,6 +92,7 @@ class Gossip:
     def join(self, collection: CollectionId, now: Instant, out: list[Effect]) -> None:
         """Take part in a collection's gossip."""
         self.ledger.join(collection)
+        self.rendezvous.join(collection)
         self._next_round_at = now.monotonic_seconds
         self._greet_again(now, out)
         for session in self.sessions.greeted():
@@ -84,6 +101,7 @@ class Gossip:
     def part(self, collection: CollectionId, now: Instant, out: list[Effect]) -> None:
         """Take no further part; records that only this collection kept are forgotten."""
         self.ledger.part(collection, out)
+        self.rendezvous.part(collection)
         self._greet_again(now, out)
         for session in self.sessions.greeted():
             self._share(session, out)
@@ -95,7 +113,7 @@ class Gossip:
 
     def _hello(self, session: Session, now: Instant) -> m.Hello:
         joined = tuple(sorted(self.ledger.indexes))
-        seen_at = session.remote.host if session.remote is not None else ""
+        seen_at = canonical_host(session.remote.host) if session.remote is not None else ""
         return m.Hello(VERSION_MIN, VERSION_MAX, self._agent, int(now.unix_seconds), joined, seen_at)
 
     # --- sessions ------------------------------------------------------------------------------
@@ -105,7 +123,6 @@ class Gossip:
         self.counts["sessions_opened"] += 1
         if event.dialled is not None:
             self.book.answered(event.dialled, event.peer)
-            out.append(PersistPeer(event.dialled, event.peer, int(now.unix_seconds)))
         session, loser = self.sessions.opened(event, now)
         if loser is not session:
             out.append(SendMessage(session.session, self._hello(session, now)))
@@ -118,17 +135,33 @@ class Gossip:
         """Forget a session that is gone."""
         session = self.sessions.closed(event.session)
         self.blobs.closed(event.session)
+        self.reach.closed(event.session)
         if session is not None and session.dialled is not None and not session.greeted:
             self.book.failed(session.dialled, now)
+
+    def listening(self, event: ListeningStarted) -> None:
+        """Take the addresses at which others reach us."""
+        self.dialling.listening(event.coordination + event.bittorrent)
+        self.reach.listening(event.coordination, event.by_operator)
 
     def dial_failed(self, event: DialFailed, now: Instant) -> None:
         """Wait longer before that address is tried again."""
         self.counts["dials_failed"] += 1
         self.book.failed(event.address, now)
 
+    def found(self, event: AddressesFound, now: Instant) -> None:
+        """Remember what a rendezvous told us, and dial at once where nobody is there yet."""
+        taken = self.rendezvous.take(event, now)
+        self.limits_reached["ADDRESSES_FOUND_BURST"] += len(taken) < len(event.addresses)
+        before = self.book.found.total()
+        self.dialling.learn(taken, event.source)
+        if self.book.found.total() > before and not self.sessions.greeted():
+            self._next_round_at = min(self._next_round_at, now.monotonic_seconds)
+
     def _close(self, session: Session, code: m.GoodbyeCode, reason: str, out: list[Effect]) -> None:
         self.sessions.closed(session.session)
         self.blobs.closed(session.session)
+        self.reach.closed(session.session)
         out.append(CloseSession(session.session, code, reason))
 
     def close_all(self, out: list[Effect]) -> None:
@@ -179,8 +212,10 @@ class Gossip:
                 self._dismissed(session, message, now)
             case m.BlobRequest():
                 out.append(ReadBlob(session.session, message.sha256, message.offset))
-            case m.Probe() | m.ProbeResult():
-                return
+            case m.Probe():
+                self.probing.asked(session, message, now, out)
+            case m.ProbeResult():
+                self.reach.answered(session, message, now)
 
     def _chunk(self, session: Session, message: m.BlobChunk, now: Instant, out: list[Effect], news: News) -> None:
         got = self.blobs.received(session.session, message)
@@ -195,8 +230,9 @@ class Gossip:
         """The peer ends the session; its address is as good as before where another session is the reason."""
         self.sessions.closed(session.session)
         self.blobs.closed(session.session)
+        self.reach.closed(session.session)
         if session.dialled is not None and goodbye.code is m.GoodbyeCode.DUPLICATE:
-            self.book.welcomed(session.dialled)
+            self.book.welcomed(session.dialled, now)
         elif session.dialled is not None:
             self.book.failed(session.dialled, now)
 
@@ -207,8 +243,11 @@ class Gossip:
                 self.book.failed(session.dialled, now)
             self._close(session, verdict.code, verdict.reason, out)
             return
+        session.seen_at = canonical_host(hello.seen_at)
         if session.dialled is not None:
-            self.book.welcomed(session.dialled)
+            if (contact := self.book.welcomed(session.dialled, now)) is not None:
+                seen_at = int(now.unix_seconds)
+                out.append(PersistPeer(session.dialled, session.peer, seen_at, contact.first_seen_at))
             self.clock.note(session.peer, hello.unix_seconds, now)
         session.greeted, session.joined = True, hello.collections
         self._share(session, out)
@@ -284,14 +323,18 @@ class Gossip:
 
     def put(self, envelope: bytes, now: Instant, out: list[Effect]) -> Record:
         """Take a record of our own operator's making, and push it to everybody at once."""
-        record = self.ledger.put(envelope, now, out)
-        self._push([record], None, out)
-        return record
+        return self.put_all((envelope,), now, out)[0]
+
+    def put_all(self, envelopes: Iterable[bytes], now: Instant, out: list[Effect]) -> list[Record]:
+        """Take records of our own operator's making, and push them to everybody at once, as few messages."""
+        records = [self.ledger.put(envelope, now, out) for envelope in envelopes]
+        self._push(records, None, out)
+        return records
 
     def _learn_addresses(self, record: Record) -> None:
         if isinstance(record.content, Announcement) and record.key.subject != self._own:
-            for address in record.content.coordination:
-                self.book.learn(address, NodeId(record.key.subject))
+            author = NodeId(record.key.subject)
+            self.dialling.learn(record.content.coordination, AddressSource.ANNOUNCEMENT, author)
 
     def _push(self, records: Iterable[Record], source: SessionId | None, out: list[Effect]) -> None:
         """Send records at once to all who share their collections, but for whom they came from."""
@@ -320,6 +363,7 @@ class Gossip:
             self._close(session, m.GoodbyeCode.PROTOCOL, "no Hello in time", out)
         self.ledger.expire(now, out)
         self.ask_for_blobs(now, out)
+        out.extend(self.rendezvous.seek(now, dice, self._accompanied()))
         if now.monotonic_seconds >= self._next_round_at and self.ledger.indexes:
             self._round(now, dice, out)
 
@@ -338,9 +382,17 @@ class Gossip:
             for collection in session.shared:
                 summary = reconcile.summarise(collection, self.ledger.indexes[collection])
                 out.append(SendMessage(session.session, summary))
+        self.reach.look(greeted, now, dice, out)
         self.dialling.dial(self._rounds, now, dice, out)
 
     @property
     def next_deadline(self) -> float:
-        """Monotonic seconds at which the next round is due; never, without a collection."""
-        return self._next_round_at if self.ledger.indexes else float("inf")
+        """Monotonic seconds at which a round, a look for peers or a blob is due; never, without a collection."""
+        if not self.ledger.indexes:
+            return float("inf")
+        looks_at = self.rendezvous.next_deadline(self._accompanied())
+        return min(self._next_round_at, looks_at, self.blobs.next_deadline)
+
+    def _accompanied(self) -> frozenset[CollectionId]:
+        """Return the collections of which a peer is there."""
+        return frozenset(collection for session in self.sessions.greeted() for collection in session.shared)

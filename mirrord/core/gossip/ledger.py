@@ -1,7 +1,7 @@
 """The records that this node keeps, each collection's index of them, and what becomes of a new one."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from mirrord.core.clock import Instant
@@ -11,8 +11,8 @@ from mirrord.core.gossip.allowance import Allowance
 from mirrord.core.gossip.fingerprints import Fingerprints
 from mirrord.core.gossip.urgency import is_urgent
 from mirrord.core.limits import RELAYS_BURST
-from mirrord.core.records.ids import CollectionId
-from mirrord.core.records.kinds import Kind
+from mirrord.core.records.ids import KEY_BYTES, CollectionId
+from mirrord.core.records.kinds import Admission, Kind
 from mirrord.core.records.record import Record, RecordKey
 from mirrord.core.records.recordset import ContradictionError, RecordSet
 from mirrord.core.timing import TimingProfile
@@ -35,21 +35,36 @@ class Ledger:
     def __init__(self, timing: TimingProfile, limits_reached: Counter[str]) -> None:
         self._timing = timing
         self.records = RecordSet(timing.dead_band_seconds)
-        self.indexes: dict[CollectionId, Fingerprints] = {}
+        self._indexes: dict[CollectionId, Fingerprints] = {}
+        self._outdated: set[CollectionId] = set()
+        self._is_unswept = False
         self.rejected: Counter[RejectReason] = Counter()
         self.limits_reached = limits_reached
         self._relays: dict[RecordKey, Allowance] = {}
 
+    @property
+    def indexes(self) -> Mapping[CollectionId, Fingerprints]:
+        """The index of each joined collection.
+
+        One whose admissions have changed is made anew when it is looked at, and not with each of thousands of them.
+        """
+        while self._outdated:
+            collection = self._outdated.pop()
+            self._indexes[collection] = Fingerprints()
+            for record in self.records.offered(collection):
+                self._indexes[collection].put(record)
+        return self._indexes
+
     def join(self, collection: CollectionId) -> None:
         """Keep records about ``collection`` from now on, and index those that are here already."""
         self.records.join(collection)
-        index = self.indexes.setdefault(collection, Fingerprints())
-        for record in self.records.offered(collection):
-            index.put(record)
+        self._indexes.setdefault(collection, Fingerprints())
+        self._outdated.add(collection)
 
     def part(self, collection: CollectionId, out: list[Effect]) -> None:
         """Keep none of its records that no other collection needs."""
-        self.indexes.pop(collection, None)
+        self._indexes.pop(collection, None)
+        self._outdated.discard(collection)
         out.extend(ForgetRecord(r.key, self.records.highest(r.key)) for r in self.records.part(collection))
 
     def restored(self, record: Record) -> None:
@@ -79,7 +94,7 @@ class Ledger:
                 self._reject(error)
             else:
                 self._keep(record, out)
-                urgent = is_urgent(record, older, now, self._timing) and self._may_relay(record.key, now)
+                urgent = is_urgent(record, older, now, self._timing) and self._may_relay(record, now)
                 taken.append(Taken(record, urgent))
 
     def _reject(self, error: RecordError) -> None:
@@ -89,8 +104,9 @@ class Ledger:
         if error.reason.is_peers_fault:
             raise error
 
-    def _may_relay(self, author: RecordKey, now: Instant) -> bool:
+    def _may_relay(self, record: Record, now: Instant) -> bool:
         """Whether an author has not had too much passed on; the newest still travels by anti-entropy."""
+        author = RecordKey(record.key.kind, record.key.subject[:KEY_BYTES])
         allowance = self._relays.get(author)
         if allowance is None:
             allowance = self._relays[author] = Allowance(RELAYS_BURST, self._timing.publish_gap_seconds, now)
@@ -105,17 +121,32 @@ class Ledger:
         self._index(record)
 
     def _index(self, record: Record) -> None:
-        for collection, index in self.indexes.items():
-            if record.is_about(collection):
+        if isinstance(record.content, Admission):
+            self._changed(record.content)
+        for collection, index in self._indexes.items():
+            if collection in self._outdated:
+                continue
+            if self.records.offers(record, collection):
                 index.put(record)
             else:
                 index.drop(record.identity)
 
+    def _changed(self, admission: Admission) -> None:
+        """Note that others may count now than before."""
+        self._is_unswept = True
+        if admission.collection in self._indexes:
+            self._outdated.add(admission.collection)
+
     def expire(self, now: Instant, out: list[Effect]) -> None:
-        """Offer no longer what is about to expire, and drop what has."""
+        """Offer no longer what is about to expire, drop what has, and what nobody counts any more."""
         self._relays = {key: relays for key, relays in self._relays.items() if not relays.is_whole(now)}
         expired = self.records.expire(now)
         for record in expired.retired + expired.dropped:
-            for index in self.indexes.values():
+            for index in self._indexes.values():
                 index.drop(record.identity)
-        out.extend(ForgetRecord(record.key, record.sequence) for record in expired.dropped)
+        for record in expired.dropped:
+            if isinstance(record.content, Admission):
+                self._changed(record.content)
+        uncounted = self.records.drop_uncounted() if self._is_unswept else ()
+        self._is_unswept = False
+        out.extend(ForgetRecord(r.key, self.records.highest(r.key)) for r in expired.dropped + uncounted)

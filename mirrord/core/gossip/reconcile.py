@@ -16,14 +16,22 @@ more period.
 """
 
 from collections.abc import Iterable, Iterator
+from typing import Protocol
 
 from mirrord.core import limits
 from mirrord.core.errors import RemoteProtocolError
-from mirrord.core.gossip.fingerprints import Index, bucket_of
+from mirrord.core.gossip.fingerprints import Index, Indexed, bucket_of
 from mirrord.core.records.ids import CollectionId
-from mirrord.core.records.record import RecordKey
-from mirrord.core.records.recordset import RecordSet
+from mirrord.core.records.kinds import Kind
+from mirrord.core.records.record import Record, RecordKey
 from mirrord.core.wire.messages import Buckets, Listing, RecordRequest, Records, Summary
+
+
+class Shelf(Protocol):
+    """Where records lie by key: a node's record set, or a row of the simulator."""
+
+    def get(self, key: RecordKey) -> Record | None:
+        """Return the newest record of ``key``."""
 
 
 def summarise(collection: CollectionId, ours: Index) -> Summary:
@@ -67,7 +75,9 @@ def answer_buckets(theirs: Buckets, ours: Index, start: int) -> Listing | None:
 
 
 def compare_listing(theirs: Listing, ours: Index) -> tuple[tuple[RecordKey, ...], RecordRequest | None]:
-    """Return the keys of our records that they lack, newest first, and the request for what we lack.
+    """Return the keys of our records that they lack, and the request for what we lack.
+
+    First come those by which others are judged, of these the oldest, and then the newest of the others.
 
     Raises :class:`RemoteProtocolError` where an entry lies outside the buckets that are listed.
     """
@@ -77,7 +87,7 @@ def compare_listing(theirs: Listing, ours: Index) -> tuple[tuple[RecordKey, ...]
     mine = ours.in_buckets(theirs.bits, listed_buckets)
     listed = dict(theirs.entries)
     to_send = [e for identity, e in mine.items() if listed.get(identity, 0) < e.sequence]
-    to_send.sort(key=lambda entry: (-entry.sequence, entry.key))
+    to_send.sort(key=_place)
     wanted = tuple(
         identity for identity, sequence in theirs.entries if identity not in mine or mine[identity].sequence < sequence
     )
@@ -86,12 +96,18 @@ def compare_listing(theirs: Listing, ours: Index) -> tuple[tuple[RecordKey, ...]
 
 
 def requested_keys(request: RecordRequest, ours: Index) -> tuple[RecordKey, ...]:
-    """Return the keys of the requested records that we have."""
-    found = (ours.get(identity) for identity in dict.fromkeys(request.ids))
-    return tuple(entry.key for entry in found if entry is not None)
+    """Return the keys of the requested records that we have, those first by which others are judged."""
+    found = [entry for identity in dict.fromkeys(request.ids) if (entry := ours.get(identity)) is not None]
+    return tuple(entry.key for entry in sorted(found, key=_place))
 
 
-def batches(collection: CollectionId, keys: Iterable[RecordKey], records: RecordSet) -> Iterator[Records]:
+def _place(entry: Indexed) -> tuple[int, int, RecordKey]:
+    """Return a record's place in an answer.  Who may vouch was mostly told so before they vouched."""
+    precedence = entry.key.precedence
+    return precedence, entry.sequence if entry.key.kind is Kind.ADMISSION else -entry.sequence, entry.key
+
+
+def batches(collection: CollectionId, keys: Iterable[RecordKey], records: Shelf) -> Iterator[Records]:
     """Pack records into messages within the limits of one batch, and of all that one message may ask for.
 
     What does not fit waits for the next round: a new node must not choke on 100 MB, nor we on its queue.

@@ -24,7 +24,8 @@ class Session:
 
     ``dialled`` is the address that we dialled, if it was us, and ``remote`` where the peer's packets come from.
 
-    ``rounds`` is how much of anti-entropy we still answer, for each of these.
+    ``rounds`` is how much of anti-entropy we still answer, for each of these, and ``probes`` how many probes
+    we still make.  ``seen_at`` is where the peer sees us come from, by its newest Hello, empty where it did not say.
     """
 
     session: SessionId
@@ -36,6 +37,8 @@ class Session:
     joined: tuple[CollectionId, ...] = ()
     shared: tuple[CollectionId, ...] = ()
     rounds: dict[CollectionId, Allowance] = field(default_factory=dict)
+    probes: Allowance | None = None
+    seen_at: str = ""
 
 
 class Sessions:
@@ -70,6 +73,10 @@ class Sessions:
     def closed(self, session: SessionId) -> Session | None:
         """Take a session out."""
         return self._sessions.pop(session, None)
+
+    def all(self) -> list[Session]:
+        """Return every open session, oldest first."""
+        return list(self._sessions.values())
 
     def greeted(self) -> list[Session]:
         """Return the sessions that have exchanged Hellos, oldest first."""

@@ -16,7 +16,6 @@ speak again.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
@@ -27,23 +26,6 @@ from mirrord.core.records.kinds import Admission, Grant, Policy
 _LISTED: Final = (Grant.MEMBER, Grant.VOUCHER, Grant.CURATOR)
 _VOUCHES: Final = (Grant.MEMBER, Grant.REVOKED)
 _NOBODY: Final[Mapping[NodeId, Admission]] = MappingProxyType({})
-
-
-@dataclass(frozen=True, slots=True)
-class Roll:
-    """Who is who in one collection, for people.
-
-    ``words`` are all admissions that are held, by subject, then author; ``counted`` says of each subject whether it
-    counts now, ``heeded`` are the words whose authors may say them now.  ``vouches_used`` is, by voucher, for how
-    many nodes it vouches within its quota.
-    """
-
-    policy: Policy
-    words: tuple[Admission, ...]
-    heeded: frozenset[tuple[NodeId, NodeId]]
-    counted: Mapping[NodeId, bool]
-    curators: frozenset[NodeId]
-    vouches_used: Mapping[NodeId, int]
 
 
 class Admissions:
@@ -59,6 +41,13 @@ class Admissions:
     def __len__(self) -> int:
         """Return how many admissions are held, the policy left out."""
         return sum(len(said) for said in self._by_author.values())
+
+    def __iter__(self) -> Iterator[Admission]:
+        """Iterate over what is held: the policy, then by subject and author."""
+        if self._policy is not None:
+            yield self._policy
+        for _, said in sorted(self._by_subject.items()):
+            yield from (admission for _, admission in sorted(said.items()))
 
     def put(self, admission: Admission) -> None:
         """Hold an admission, in place of an older one of its author about its subject."""
@@ -97,7 +86,7 @@ class Admissions:
             return False
         if self.policy is Policy.OPEN or (word is not None and word.grant in _LISTED):
             return True
-        return self.policy is Policy.VOUCHED and self._is_vouched_for(node)
+        return self.policy is Policy.VOUCHED and bool(self.vouches_for(node))
 
     def is_curator(self, key: NodeId) -> bool:
         """Whether a key may list, revoke and name vouchers."""
@@ -126,8 +115,10 @@ class Admissions:
             known = self._within_quota[voucher] = quota, frozenset(subject for _, subject in vouches[:quota])
         return known[1]
 
-    def _is_vouched_for(self, node: NodeId) -> bool:
-        return any(node in self.vouched_by(author) for author in self._by_subject.get(node, _NOBODY))
+    def vouches_for(self, node: NodeId) -> list[Admission]:
+        """Return the vouches for a node that are within their vouchers' quotas, by voucher."""
+        said = self._by_subject.get(node, _NOBODY)
+        return [said[author] for author in sorted(said) if node in self.vouched_by(author)]
 
     # --- who may say what -------------------------------------------------------------------------
 
@@ -151,27 +142,3 @@ class Admissions:
         if is_one_more and len(said) >= limits.VOUCHES_MAX:
             return f"{author} has vouched for {len(said):,} nodes, which is all that anybody may"
         return ""
-
-    # --- for people --------------------------------------------------------------------------------
-
-    def __iter__(self) -> Iterator[Admission]:
-        """Iterate over what is held, by subject, then author; the policy first."""
-        if self._policy is not None:
-            yield self._policy
-        for _, said in sorted(self._by_subject.items()):
-            for _, admission in sorted(said.items()):
-                yield admission
-
-    def roll(self) -> Roll:
-        """Return who is who."""
-        words = tuple(self)
-        curators = frozenset(author for author in (self._root, *self._by_subject) if self.is_curator(author))
-        vouchers = [subject for subject in self._by_subject if self.quota_of(subject) and subject not in curators]
-        return Roll(
-            policy=self.policy,
-            words=words,
-            heeded=frozenset((a.author, a.subject) for a in words if self.heeds(a)),
-            counted={subject: self.counts(subject) for subject in self._by_subject},
-            curators=curators,
-            vouches_used={voucher: len(self.vouched_by(voucher)) for voucher in vouchers},
-        )

@@ -7,7 +7,7 @@ from typing import Final, NamedTuple, assert_never
 from mirrord.core.errors import RecordError, RejectReason
 from mirrord.core.records.codec import decode_admission, decode_announcement, decode_manifest_head
 from mirrord.core.records.equivocation import decode_equivocation
-from mirrord.core.records.ids import CollectionId, NodeId, RecordId
+from mirrord.core.records.ids import KEY_BYTES, CollectionId, NodeId, RecordId
 from mirrord.core.records.kinds import Admission, Announcement, Equivocation, Kind, ManifestHead
 from mirrord.core.records.signing import VerifiedEnvelope, verify
 
@@ -25,6 +25,17 @@ class RecordKey(NamedTuple):
 
     kind: Kind
     subject: bytes
+
+    @property
+    def precedence(self) -> int:
+        """Its place among records that travel together: those first by which others are judged, the least first.
+
+        Who may admit is said by the collection's key, whom they admit by them, and then the admitted speak.
+        """
+        if self.kind is Kind.ADMISSION:
+            author, collection = self.subject[:KEY_BYTES], self.subject[KEY_BYTES : 2 * KEY_BYTES]
+            return 1 if author == collection else 2
+        return 0 if self.kind is Kind.MANIFEST_HEAD else 3
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, TypeVar
 
 import trio
 
@@ -15,6 +15,7 @@ from mirrord.net.tls import client_context
 
 WAIT_SECONDS: Final = 20.0
 _READ_BYTES: Final = 65_536
+AnyMessage = TypeVar("AnyMessage", bound=Message)
 
 
 @dataclass
@@ -40,6 +41,15 @@ class HostilePeer:
         while not any(isinstance(message, Hello) for message in self.heard):
             await self._hear()
 
+    async def hear(self, kind: type[AnyMessage]) -> AnyMessage:
+        """Wait for the next message of a kind that nobody has asked for yet."""
+        while True:
+            for position, message in enumerate(self.heard):
+                if isinstance(message, kind):
+                    del self.heard[position]
+                    return message
+            await self._hear()
+
     async def goodbye(self) -> Goodbye:
         """Return why the daemon parts with us."""
         while True:
@@ -50,7 +60,7 @@ class HostilePeer:
 
     async def _hear(self) -> None:
         data = await self.stream.receive_some(_READ_BYTES)
-        assert data, f"the daemon hung up without a word, after {self.heard}"
+        assert data, f"the daemon hung up without a word, after {[type(message).__name__ for message in self.heard[-9:]]}"
         self.heard += [decode_message(payload) for payload in self._frames.feed(bytes(data))]
 
 

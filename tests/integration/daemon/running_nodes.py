@@ -61,7 +61,11 @@ def free_port() -> int:
 
 @dataclass(slots=True)
 class RunningNode:
-    """One node, running or not.  ``within`` is written before the command that runs it, to run it elsewhere."""
+    """One node, running or not.
+
+    ``within`` is written before the command that runs it, to run it elsewhere; ``program`` stands in
+    place of ``mirrord``.
+    """
 
     folder: Path
     port: int = field(default_factory=free_port)
@@ -70,6 +74,7 @@ class RunningNode:
     environment: dict[str, str] = field(default_factory=dict)
     data: Path | None = None
     within: tuple[str, ...] = ()
+    program: tuple[str, ...] = COMMAND
     process: "subprocess.Popen[bytes] | None" = None
 
     # --- the folder ------------------------------------------------------------------------------
@@ -83,7 +88,8 @@ class RunningNode:
             *("--metrics-listen", f"127.0.0.1:{self.metrics_port}"),
         )
         assert made.code == 0, made.err
-        self.configure(timing="demo", utp=False, data_folder=str(self.data_folder), **settings)
+        alone = {"dht": False, "local_discovery": False}  # no test troubles anybody outside this machine
+        self.configure(timing="demo", utp=False, data_folder=str(self.data_folder), **{**alone, **settings})
         return self
 
     def configure(self, **settings: object) -> None:
@@ -126,7 +132,7 @@ class RunningNode:
         assert not self.alive
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [*self.within, *COMMAND, "run", str(self.folder), "--log-format", "json", *flags],
+                [*self.within, *self.program, "run", str(self.folder), "--log-format", "json", *flags],
                 cwd=ROOT,
                 env=clean_environment(**self.environment),
                 stdin=subprocess.DEVNULL,

@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from running_nodes import RunningNode
-
 from mirrord.collections.reading import CollectionFolder, read_collection_folder
 from mirrord.core.records.ids import Address, CollectionId, ShardIndex, ShardKey
 from mirrord.core.records.invitation import Invitation, format_invitation
@@ -18,6 +16,7 @@ from mirrord.core.records.signing import SigningKey
 from mirrord.store.keyfile import load_key
 from mirrord.torrents.torrent_file import TorrentInfo, parse_torrent
 from tests.command_line import mirrord
+from tests.integration.daemon.running_nodes import RunningNode
 
 RIGHTS = "CC0-1.0"
 

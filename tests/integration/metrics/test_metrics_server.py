@@ -12,9 +12,9 @@ import pytest
 import trio
 
 from mirrord.core.errors import RejectReason, ShellError
-from mirrord.core.statistics import Counters, Statistics, Transfer
+from mirrord.core.statistics import Counters, NetworkStatistics, Statistics, Transfer
 from mirrord.metrics.server import open_metrics_listeners, serve_metrics
-from tests.builders import make_collection, make_node, make_shard, make_statistics
+from tests.builders import NETWORK, make_collection, make_node, make_shard, make_statistics
 
 
 class Source:
@@ -28,6 +28,9 @@ class Source:
         if self.raises:
             raise self.raises
         return self.snapshot
+
+    def network(self) -> NetworkStatistics:
+        return NETWORK
 
     def transfer(self) -> Transfer:
         return Transfer(uploaded_bytes=2, downloaded_bytes=1)

@@ -14,9 +14,10 @@ from mirrord.core.events import DialFailed, Event, MessageReceived, SessionClose
 from mirrord.core.records.ids import Address, NodeId, SessionId
 from mirrord.core.wire.encoding import decode_message
 from mirrord.core.wire.framing import FrameReader
-from mirrord.core.wire.messages import GoodbyeCode, Hello, Message
+from mirrord.core.wire.messages import BlobChunk, BlobRequest, GoodbyeCode, Hello, Message
 from mirrord.net.certificate import authority_certificate, certificate_pem, node_certificate, private_key_pem
 from mirrord.net.network import Network
+from mirrord.net.reached import NetLimit
 from mirrord.net.settings import NetworkSettings, Patience
 from mirrord.net.tls import ALPN, client_context, node_id_from_seed, server_context
 
@@ -32,7 +33,11 @@ def seed_of(number: int) -> bytes:
 
 @dataclass
 class Node:
-    """A running network and every event that it emitted."""
+    """A running network and every event that it emitted.
+
+    ``work_seconds`` is the processor time that each message is said to have taken, ``chunk`` the
+    answer to whoever asks for a blob.
+    """
 
     network: Network
     scope: trio.CancelScope
@@ -40,6 +45,8 @@ class Node:
     stopped: trio.Event = field(default_factory=trio.Event)
     changed: trio.Event = field(default_factory=trio.Event)
     emit_allowed: trio.Event = field(default_factory=trio.Event)
+    work_seconds: float = 0.0
+    chunk: BlobChunk | None = None
 
     @property
     def id(self) -> NodeId:
@@ -87,6 +94,12 @@ class Node:
         await self.emit_allowed.wait()
         self.events.append(event)
         self.changed.set()
+        if self.chunk is not None and isinstance(event, MessageReceived) and isinstance(event.message, BlobRequest):
+            self.send(event.session, self.chunk)
+
+    def reached(self, limit: NetLimit) -> int:
+        """How often a limit has bitten."""
+        return self.network.statistics().limits_reached[limit]
 
 
 @asynccontextmanager
@@ -102,8 +115,12 @@ async def running(
     async def emit(event: Event) -> None:
         await node.take(event)
 
+    async def deliver(message: MessageReceived) -> float:
+        await node.take(message)
+        return node.work_seconds
+
     settings = NetworkSettings(listen=listen, source_address=source_address, patience=patience or Patience())
-    network = Network(settings, seed_of(number), emit)
+    network = Network(settings, seed_of(number), emit, deliver)
     node = Node(network, trio.CancelScope())
     node.emit_allowed.set()
 

@@ -5,6 +5,7 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 import trio
@@ -271,20 +272,20 @@ def test_more_dials_than_allowed_at_once_fail_at_once() -> None:
 
 
 def test_a_network_that_does_not_run_takes_effects_without_an_error() -> None:
-    async def emit(_: object) -> None:
+    async def never(_: object) -> NoReturn:
         raise AssertionError("nothing may be emitted")
 
-    network = Network(NetworkSettings(), bytes(32), emit)
+    network = Network(NetworkSettings(), bytes(32), never, never)
     network.carry_out(Dial(LOOPBACK))
     network.carry_out(SendMessage(SessionId(1), BlobMissing(Sha256(bytes(32)))))
 
 
 def test_an_address_that_cannot_be_listened_on_is_named() -> None:
     async def listen(address: Address) -> None:
-        async def emit(_: object) -> None:
+        async def never(_: object) -> NoReturn:
             raise AssertionError("nothing may be emitted")
 
-        await Network(NetworkSettings(listen=(address,)), bytes(32), emit).run()
+        await Network(NetworkSettings(listen=(address,)), bytes(32), never, never).run()
 
     with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(ShellError, match="in use"):
         trio.run(listen, Address("127.0.0.1", taken.getsockname()[1]))

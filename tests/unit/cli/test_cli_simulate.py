@@ -191,7 +191,7 @@ def test_a_missing_package_is_said_with_what_to_install(
         ("heal-5 --seed one", "--seed"),
         ("heal-5 --seed 9223372036854775808", "--seed"),
         ("heal-5 --staleness 5", "'5' is not an age"),
-        ("heal-5 --staleness 1y", "'1y' is not an age"),
+        ("heal-5 --staleness 1m", "'1m' is not an age"),
         ("single-shard --staleness gossip", "views of one age"),
         ("heal-5 --known 0", "cannot know 0"),
         ("heal-5 --known 1.5", "cannot know 1.5"),

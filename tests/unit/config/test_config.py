@@ -39,6 +39,8 @@ def test_defaults_need_a_pledge_only(tmp_path: Path) -> None:
     assert config.refused_rights == config.refused_shards == config.pinned_shards == ()
     assert config.obey_withdrawals
     assert config.utp
+    assert config.dht and config.dht_bootstrap and config.local_discovery
+    assert (config.port_file, config.port_file_for) == (None, "bittorrent")
     assert (config.log_level, config.log_format) == ("info", LogFormat.AUTO)
 
 
@@ -56,6 +58,11 @@ def test_every_key_is_read(tmp_path: Path) -> None:
         control_socket = "/run/mirrord/c.sock"
         key_file = "other.key"
         bootstrap = ["example.org:5"]
+        dht = false
+        dht_bootstrap = ["router.example:6"]
+        local_discovery = false
+        port_file = "/run/vpn/port"
+        port_file_for = "coordination"
         timing = "demo"
         operator = "Zoë"
         country = "nl"
@@ -82,6 +89,9 @@ def test_every_key_is_read(tmp_path: Path) -> None:
     assert config.control_socket == Path("/run/mirrord/c.sock")
     assert config.key_file == tmp_path / "other.key"
     assert config.bootstrap == (Address("example.org", 5),)
+    assert (config.dht, config.dht_bootstrap) == (False, (Address("router.example", 6),))
+    assert not config.local_discovery
+    assert (config.port_file, config.port_file_for) == (Path("/run/vpn/port"), "coordination")
     assert config.timing is DEMO
     assert (config.operator, config.country, config.asn) == ("Zoë", "NL", 64496)
     assert config.refused_rights == ("CC-BY-NC",)

@@ -9,6 +9,7 @@ import pytest
 
 from mirrord.control import shapes, wishes
 from mirrord.control.lookup import chosen_shards
+from mirrord.control.members_answer import members_answer
 from mirrord.control.plan_answer import plan_answer
 from mirrord.control.snapshot import (
     collections_from_statistics,
@@ -19,7 +20,9 @@ from mirrord.control.snapshot import (
 )
 from mirrord.core.placement.outlook import Outlook
 from mirrord.core.placement.verdicts import Verdict
-from mirrord.core.records.ids import CollectionId, ShardIndex, to_text
+from mirrord.core.records.ids import CollectionId, NodeId, ShardIndex, to_text
+from mirrord.core.records.kinds import Admission, Grant, Policy
+from mirrord.core.records.roll import Member, Role, Roll
 from mirrord.core.statistics import ShardRole, Transfer
 from tests.builders import (
     Room,
@@ -30,6 +33,7 @@ from tests.builders import (
     make_node,
     make_shard,
     make_statistics,
+    node_id,
 )
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
@@ -48,6 +52,9 @@ WANTED = make_decision(1, Verdict.BETTER_CLAIMS, replicas=0.5, claims=3, rank=4,
 WITH_4_TB: dict[CollectionId, Any] = {
     BOOKS: ScriptedReasons([HELD, WANTED, WITHDRAWN], Room(3_600_000_000_000), Outlook(claims=(ShardIndex(1),)))
 }
+NOW, ROOT = 1_800_000_000, NodeId(bytes(BOOKS))
+SAID = Admission(BOOKS, ROOT, node_id(2), NOW, NOW, NOW + 86_400, Grant.VOUCHER, quota=5)
+ROLL = Roll(Policy.VOUCHED, (Member(node_id(2), Role.VOUCHER, True, SAID, 1),), ((SAID, True),))
 ANSWERS: dict[str, shapes.Shape] = {
     "status": status_from_statistics(STATISTICS, ENGINE, "0.1.0"),
     "collections": collections_from_statistics(STATISTICS, STATISTICS.collections),
@@ -55,6 +62,7 @@ ANSWERS: dict[str, shapes.Shape] = {
     "shards": shards_from_statistics(STATISTICS, chosen_shards(STATISTICS, "", "")),
     "plan": plan_answer(STATISTICS, chosen_shards(STATISTICS, "open-books", "1"), REASONS),
     "what_if": plan_answer(STATISTICS, chosen_shards(STATISTICS, "open-books", "1"), WITH_4_TB, 4 * 10**12),
+    "members": members_answer(STATISTICS, STATISTICS.collections[0], ROLL),
     "health": shapes.Health(status="ok"),
     "done": shapes.Done(done="checking", shards=(("a", 1),)),
     "failure": shapes.Failure(error=shapes.ErrorShape(code="usage", message="what?", hint="this")),

@@ -4,9 +4,9 @@ import hashlib
 from dataclasses import replace
 
 from mirrord.core.clock import Instant
-from mirrord.core.records.codec import encode_announcement, encode_manifest_head
+from mirrord.core.records.codec import encode_admission, encode_announcement, encode_manifest_head
 from mirrord.core.records.ids import Address, CollectionId, NodeId, Sha256
-from mirrord.core.records.kinds import Announcement, CollectionState, Kind, ManifestHead
+from mirrord.core.records.kinds import Admission, Announcement, CollectionState, Grant, Kind, ManifestHead, Policy
 from mirrord.core.records.record import RecordKey
 from mirrord.core.records.recordset import RecordSet
 from mirrord.core.records.signing import SigningKey, sign
@@ -62,6 +62,33 @@ def make_head(version: int = 1, collection: CollectionId = COLLECTION, **changes
 
 def signed_head(head: ManifestHead, key: SigningKey = CURATOR) -> bytes:
     return sign(Kind.MANIFEST_HEAD, encode_manifest_head(head), key)
+
+
+def make_admission(author: SigningKey, subject: NodeId, grant: Grant = Grant.MEMBER, **changes: object) -> Admission:
+    """Return a word about a subject: a year long, from now, in COLLECTION."""
+    admission = Admission(
+        collection=COLLECTION,
+        author=author.public,
+        subject=subject,
+        sequence=UNIX,
+        issued_at=UNIX,
+        expires_at=UNIX + 365 * DAY,
+        grant=grant,
+        quota=3 if grant is Grant.VOUCHER else 0,
+    )
+    return replace(admission, **changes)  # type: ignore[arg-type]
+
+
+def admitted(author: SigningKey, subject: NodeId, grant: Grant = Grant.MEMBER, **changes: object) -> bytes:
+    """Return the envelope of an admission that ``author`` signed."""
+    return sign(Kind.ADMISSION, encode_admission(make_admission(author, subject, grant, **changes)), author)
+
+
+def policy_of(policy: Policy, sequence: int = UNIX, curator: SigningKey = CURATOR) -> bytes:
+    """Return the envelope of a collection's policy."""
+    collection = CollectionId(bytes(curator.public))
+    said = make_admission(curator, curator.public, Grant.NONE, collection=collection, sequence=sequence, policy=policy)
+    return sign(Kind.ADMISSION, encode_admission(said), curator)
 
 
 def key_of(author: int) -> RecordKey:

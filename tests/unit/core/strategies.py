@@ -190,5 +190,7 @@ MESSAGES: st.SearchStrategy[m.Message] = st.one_of(
     st.builds(m.BlobRequest, HASHES.map(Sha256), OFFSETS),
     st.builds(m.BlobChunk, HASHES.map(Sha256), OFFSETS, st.binary(min_size=1, max_size=300)),
     st.builds(m.BlobMissing, HASHES.map(Sha256)),
+    st.builds(m.Probe, st.integers(1, 65_535)),
+    st.builds(m.ProbeResult, st.integers(1, 65_535), st.booleans()),
     st.builds(m.Goodbye, st.sampled_from(m.GoodbyeCode), LABELS),
 )

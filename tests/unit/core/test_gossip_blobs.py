@@ -112,7 +112,9 @@ def test_a_silent_peer_is_left_after_its_time_and_not_a_second_earlier() -> None
     fetches.want(sha256, len(data))
     assert asked(fetches, [A]) == [(A, sha256, 0)]
     give(fetches, A, sha256, 0, data)
+    assert fetches.next_deadline == float("inf")
     assert asked(fetches, [A], later=5) == [(A, sha256, CHUNK)]
+    assert fetches.next_deadline == NOW.later(5 + limits.BLOB_WAIT_SECONDS).monotonic_seconds
     assert asked(fetches, [A, B], later=5 + limits.BLOB_WAIT_SECONDS - 1) == []
     assert asked(fetches, [A, B], later=5 + limits.BLOB_WAIT_SECONDS) == [(B, sha256, CHUNK)], "what is here stays"
     assert give(fetches, A, sha256, CHUNK, data) == Got(), "what comes late is not mixed in"

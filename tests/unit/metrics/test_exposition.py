@@ -9,17 +9,16 @@ from prometheus_client.parser import text_string_to_metric_families
 from mirrord.core.records.ids import CollectionId, to_short_text, to_text
 from mirrord.core.statistics import Counters, ShardRole, Statistics, Transfer
 from mirrord.metrics.collection_families import SHARD_SERIES_MAX
-from mirrord.metrics.exposition import FailureCollector, SnapshotCollector, write_page
-from tests.builders import collection_id, make_collection, make_node, make_shard, make_statistics
+from mirrord.metrics.exposition import FailureCollector, Snapshot, SnapshotCollector, write_page
+from tests.builders import NETWORK, collection_id, make_collection, make_node, make_shard, make_statistics
 
 OWN = to_short_text(collection_id(1))
 Page = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
 
 def page_of(statistics: Statistics) -> Page:
-    text = write_page(
-        SnapshotCollector(statistics, Transfer(uploaded_bytes=7, downloaded_bytes=5), "0.1.0", 0, time.perf_counter())
-    ).decode()
+    snapshot = Snapshot(statistics, NETWORK, Transfer(uploaded_bytes=7, downloaded_bytes=5))
+    text = write_page(SnapshotCollector(snapshot, "0.1.0", 0, time.perf_counter())).decode()
     samples = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
     page = {(sample.name, frozenset(sample.labels.items())): float(sample.value) for sample in samples}
     assert len(page) == len(samples), "two samples with the same labels"
@@ -63,7 +62,32 @@ def test_coverage_is_told_by_demand_by_items_and_by_bytes() -> None:
 
 def test_every_counter_has_a_series() -> None:
     told = names(page_of(make_statistics()))
-    assert not [field.name for field in fields(Counters) if f"mirrord_{field.name}_total" not in told]
+    counted = {field.name for field in fields(Counters)} - {"limits_reached"}
+    assert not [name for name in sorted(counted) if f"mirrord_{name}_total" not in told]
+
+
+def test_every_limit_that_can_bite_has_a_series_whether_the_core_counts_it_or_the_network() -> None:
+    page = page_of(make_statistics())
+    limits = {dict(labels)["limit"]: value for (name, labels), value in page.items() if "limit_reached" in name}
+    assert limits == {"records_per_collection_max": 4, "handshakes_max": 11, "frame_max_bytes": 0}
+
+
+def test_the_connections_to_peers_are_told() -> None:
+    page = page_of(make_statistics())
+    assert number(page, "mirrord_network_sessions", direction="accepted") == 2
+    assert number(page, "mirrord_network_sessions", direction="dialled") == 3
+    assert number(page, "mirrord_sessions_slowed") == 1
+    assert number(page, "mirrord_handshakes_pending") == 3
+    assert number(page, "mirrord_handshakes_failed_total", reason="hung_up") == 6
+    assert number(page, "mirrord_handshakes_failed_total", reason="too_often") == 0
+    assert number(page, "mirrord_protocol_breaches_total") == 2
+    assert number(page, "mirrord_dials_begun_total") == 9
+    assert number(page, "mirrord_dials_pending") == 1
+    assert number(page, "mirrord_accept_failures_total") == 0
+    assert number(page, "mirrord_queued_bytes") == 4_096
+    assert number(page, "mirrord_network_received_bytes_total") == 1_000_000
+    assert number(page, "mirrord_network_sent_bytes_total") == 2_000_000
+    assert number(page, "mirrord_budgets_tracked") == 7
 
 
 def test_the_node_its_peers_and_its_deeds_are_told() -> None:

@@ -155,6 +155,8 @@ def test_the_protocol_in_prose_names_every_goodbye_and_the_bounds_that_we_keep()
         "from TLS to the first frame": f"{limits.HANDSHAKE_TIMEOUT_SECONDS:g} s",
         "one frame, from its first byte to its last": f"{limits.FRAME_RECEIVE_SECONDS:g} s",
         "a session without a frame either way": f"{limits.SESSION_IDLE_SECONDS:g} s",
+        "from sending to TCP's acknowledgement": f"{limits.SEND_TIMEOUT_SECONDS:g} s",
+        "a quiet connection, until TCP probes it": f"{limits.KEEPALIVE_SECONDS:g} s",
         "one frame": f"{limits.FRAME_MAX_BYTES:,} bytes",
         "waiting for one peer that reads too slowly": f"{limits.SESSION_QUEUE_MAX_FRAMES} frames, ",
         "sessions of one node": f"{limits.SESSIONS_MAX}, of which",

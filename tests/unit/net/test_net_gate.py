@@ -1,5 +1,7 @@
 """The gate: who gets a place, who makes room, and how often one may come."""
 
+from collections import Counter
+
 import pytest
 import trio
 import trio.testing
@@ -37,7 +39,7 @@ def entered(gate: Gate, network: NetworkName | None, now_seconds: float = 0.0) -
 
 def test_the_newest_always_gets_a_place_and_the_oldest_makes_room() -> None:
     async def scenario() -> None:
-        gate = Gate()
+        gate = Gate(Counter())
         places = [entered(gate, None) for _ in range(limits.HANDSHAKES_MAX)]
         assert not any(place.scope.cancel_called for place in places)
         newest = entered(gate, None)
@@ -50,7 +52,7 @@ def test_the_newest_always_gets_a_place_and_the_oldest_makes_room() -> None:
 
 def test_the_most_crowded_network_makes_room_and_not_whoever_came_first() -> None:
     async def scenario() -> None:
-        gate = Gate()
+        gate = Gate(Counter())
         honest = entered(gate, NetworkName("203.0.113.0/24"))
         crowd = [entered(gate, NETWORK, float(second)) for second in range(limits.HANDSHAKES_MAX - 1)]
         late = entered(gate, NetworkName("192.0.2.0/24"))
@@ -62,7 +64,7 @@ def test_the_most_crowded_network_makes_room_and_not_whoever_came_first() -> Non
 
 def test_a_place_given_back_is_free() -> None:
     async def scenario() -> None:
-        gate = Gate()
+        gate = Gate(Counter())
         for _ in range(limits.HANDSHAKES_MAX * 2):
             place = entered(gate, None)
             gate.leave(place)
@@ -75,7 +77,7 @@ def test_a_place_given_back_is_free() -> None:
 
 
 def test_a_network_may_come_in_a_burst_and_then_at_its_rate() -> None:
-    gate = Gate()
+    gate = Gate(Counter())
     for _ in range(limits.NETWORK_HANDSHAKES_BURST):
         gate.leave(entered(gate, NETWORK, 100.0))
     assert gate.enter(NETWORK, 100.0) is None
@@ -89,13 +91,13 @@ def test_a_network_may_come_in_a_burst_and_then_at_its_rate() -> None:
 
 
 def test_addresses_of_no_network_have_no_rate() -> None:
-    gate = Gate()
+    gate = Gate(Counter())
     for _ in range(1_000):
         gate.leave(entered(gate, None, 1.0))
 
 
 def test_the_memory_of_rates_is_bounded_and_forgets_the_quietest() -> None:
-    gate = Gate()
+    gate = Gate(Counter())
     for _ in range(limits.NETWORK_HANDSHAKES_BURST):
         gate.leave(entered(gate, NETWORK, 0.0))
     for number in range(limits.NETWORKS_TRACKED_MAX):
@@ -106,7 +108,7 @@ def test_the_memory_of_rates_is_bounded_and_forgets_the_quietest() -> None:
 
 def test_handshakes_are_paced_after_a_burst() -> None:
     async def scenario() -> float:
-        gate = Gate()
+        gate = Gate(Counter())
         for _ in range(limits.HANDSHAKES_BURST + 10 * limits.HANDSHAKES_PER_SECOND):
             await gate.wait_turn()
         return trio.current_time()
@@ -118,7 +120,7 @@ def test_handshakes_are_paced_after_a_burst() -> None:
 
 def test_who_gives_up_waiting_holds_nobody_up() -> None:
     async def scenario() -> float:
-        gate = Gate()
+        gate = Gate(Counter())
         async with trio.open_nursery() as crowd:
             for _ in range(limits.HANDSHAKES_BURST + 1_000):
                 crowd.start_soon(gate.wait_turn)

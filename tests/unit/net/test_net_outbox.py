@@ -6,6 +6,7 @@ import trio.testing
 
 from mirrord.core import limits
 from mirrord.net.outbox import Outbox, Queued
+from mirrord.net.reached import NetLimit
 
 
 async def drained(outbox: Outbox) -> list[bytes]:
@@ -18,7 +19,7 @@ async def drained(outbox: Outbox) -> list[bytes]:
 def test_frames_leave_in_order_and_the_last_one_behind_all_others() -> None:
     async def scenario() -> None:
         outbox = Outbox(queued := Queued())
-        assert outbox.put(b"one") and outbox.put(b"two")
+        assert outbox.put(b"one") is None and outbox.put(b"two") is None
         assert queued.size_bytes == 6
         outbox.finish(b"last")
         outbox.finish(b"never")
@@ -41,7 +42,7 @@ def test_a_reader_waits_for_what_comes() -> None:
             nursery.start_soon(read)
             for part in (b"a", b"b"):
                 await trio.testing.wait_all_tasks_blocked()
-                assert outbox.put(part)
+                assert outbox.put(part) is None
             await trio.testing.wait_all_tasks_blocked()
             outbox.finish(b"c")
         assert received == [b"a", b"b", b"c"]
@@ -51,15 +52,15 @@ def test_a_reader_waits_for_what_comes() -> None:
 
 def test_the_number_of_frames_is_bounded() -> None:
     outbox = Outbox(Queued())
-    assert all(outbox.put(b"x") for _ in range(limits.SESSION_QUEUE_MAX_FRAMES))
-    assert not outbox.put(b"x")
+    assert not any(outbox.put(b"x") for _ in range(limits.SESSION_QUEUE_MAX_FRAMES))
+    assert outbox.put(b"x") is NetLimit.SESSION_QUEUE_MAX_FRAMES
 
 
 def test_the_bytes_of_one_session_are_bounded() -> None:
     outbox = Outbox(queued := Queued())
     part = bytes(limits.FRAME_MAX_BYTES)
-    assert all(outbox.put(part) for _ in range(limits.SESSION_QUEUE_MAX_BYTES // len(part)))
-    assert not outbox.put(b"x")
+    assert not any(outbox.put(part) for _ in range(limits.SESSION_QUEUE_MAX_BYTES // len(part)))
+    assert outbox.put(b"x") is NetLimit.SESSION_QUEUE_MAX_BYTES
     assert queued.size_bytes == limits.SESSION_QUEUE_MAX_BYTES
 
 
@@ -70,11 +71,11 @@ def test_where_all_sessions_together_hold_too_much_the_slow_ones_pay_and_not_the
     queued = Queued()
     slow, quick = Outbox(queued), Outbox(queued)
     part = bytes(limits.FRAME_MAX_BYTES)
-    assert all(slow.put(part) for _ in range(4))
-    assert not slow.put(b"x")
-    assert quick.put(part)
-    assert not quick.put(b"x")
+    assert not any(slow.put(part) for _ in range(4))
+    assert slow.put(b"x") is NetLimit.QUEUES_MAX_BYTES
+    assert quick.put(part) is None
+    assert quick.put(b"x") is NetLimit.QUEUES_MAX_BYTES
     slow.discard()
     assert queued.size_bytes == limits.FRAME_MAX_BYTES
-    assert quick.put(part)
+    assert quick.put(part) is None
     assert slow.finished

@@ -1,0 +1,97 @@
+"""The mainline DHT: how nodes that were told no address find each other, without a server of ours.
+
+libtorrent is the DHT; this file asks it, hands on what it found, and keeps what it knows of other
+DHT nodes from one run to the next, so that routers are needed once in a node's life.
+"""
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Final
+
+import structlog
+import trio
+
+from mirrord.core.effects import SeekPeers
+from mirrord.core.events import AddressesFound, AddressSource, Event
+from mirrord.core.limits import ADDRESSES_FOUND_BURST
+from mirrord.core.records.ids import Address
+from mirrord.torrents.alerts import DhtAnswered
+from mirrord.torrents.engine import DhtSettings
+from mirrord.torrents.sealed_file import unseal, write_sealed
+from mirrord.torrents.session import Session
+
+_MAGIC: Final = b"mirrord dht 1\n"
+_SAVE_EVERY_SECONDS: Final = 900.0
+"""A daemon that is killed loses no more than this, which ages by hours, not by minutes."""
+
+_log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
+
+class Dht:
+    """The engine's part in the DHT, while ``session`` runs; without settings it does nothing."""
+
+    def __init__(
+        self, settings: DhtSettings | None, session: Session, emit: Callable[[Event], Awaitable[None]]
+    ) -> None:
+        self._settings = settings
+        self._session = session
+        self._emit = emit
+        self._found: dict[Address, None] = {}
+        self._news = trio.Event()
+        self.nodes = 0
+
+    def start(self) -> None:
+        """Begin to take part; libtorrent must listen already."""
+        if self._settings is not None:
+            self._session.start_dht()
+
+    def seek(self, effect: SeekPeers) -> None:
+        """Look for a collection's nodes, and announce ourselves where that is wished."""
+        if self._settings is not None:
+            self._session.look_up(effect.rendezvous, effect.port if effect.announce else 0)
+
+    def take_in(self, answer: DhtAnswered) -> None:
+        """Note who was found.  A lookup gets an answer of each DHT node that it asks, mostly the same."""
+        for address in answer.addresses:
+            if len(self._found) < ADDRESSES_FOUND_BURST:
+                self._found[address] = None
+        self._news.set()
+
+    async def report(self) -> None:
+        """Tell the node what was found; while it is slow to listen, less often and more at once."""
+        while True:
+            await self._news.wait()
+            self._news = trio.Event()
+            found, self._found = tuple(self._found), {}
+            if found:
+                await self._emit(AddressesFound(found, AddressSource.DHT))
+
+    async def save_now_and_then(self) -> None:
+        """Keep what is known of other DHT nodes, until cancelled."""
+        while True:
+            await trio.sleep(_SAVE_EVERY_SECONDS)
+            await self.save()
+
+    async def save(self) -> None:
+        """Keep what is known of other DHT nodes; where that is nothing, what was known before is better."""
+        if self._settings is None or not self.nodes:
+            return
+        state = await self._session.dht_state()
+        try:
+            await trio.to_thread.run_sync(write_sealed, self._settings.state, _MAGIC, state)
+        except OSError as error:
+            _log.warning("the DHT's state was not kept; routers will be asked", detail=f"{error.filename}: {error}")
+
+
+def load_dht_state(path: Path) -> bytes | None:
+    """Return what an earlier run kept; None where there is nothing to trust.  Blocking."""
+    try:
+        state = unseal(path.read_bytes(), _MAGIC)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        _log.warning("the DHT's state cannot be read; routers will be asked", detail=f"{path}: {error.strerror}")
+        return None
+    if state is None:
+        _log.warning("the DHT's state is damaged; routers will be asked", path=str(path))
+    return state
