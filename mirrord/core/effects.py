@@ -230,10 +230,10 @@ class SeekPeers:
 
 @dataclass(frozen=True, slots=True)
 class Warn:
-    """Tell the operator's log.  ``offset_seconds`` is by how much this machine's clock is ahead."""
+    """Tell the operator's log; ``offset_seconds``, where it is about the clock, is by how much that is ahead."""
 
     message: str
-    offset_seconds: float
+    offset_seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -254,31 +254,21 @@ Wish = (
 )
 """What the operator asks of the node about its collections."""
 
-Event = (
-    TimePassed
-    | SessionOpened
-    | MessageReceived
-    | SessionClosed
-    | DialFailed
-    | AddressProbed
-    | AddressesFound
-    | CollectionJoined
-    | CollectionLeft
-    | ManifestImported
-    | AdmissionsImported
-    | AdmissionRequested
-    | BlobServed
-    | BlobLost
-    | FetchProgressed
+PeerNews = (
+    SessionOpened | MessageReceived | SessionClosed | DialFailed | AddressProbed | AddressesFound | ListeningStarted
+)
+"""What the network tells: of peers, and of where they and we are to be found."""
+
+ShardNews = (
+    FetchProgressed
     | HoldingVerified
     | HoldingFailed
     | FetchFailed
     | ShardRemoved
-    | AdoptionRequested
     | VerificationRequested
     | DiskFilled
     | DiskMeasured
-    | ListeningStarted
-    | PledgeChanged
-    | StopRequested
 )
+"""What becomes of this node's own shards."""
+
+Event = TimePassed | PeerNews | Wish | ShardNews | BlobServed | BlobLost | PledgeChanged | StopRequested

@@ -16,22 +16,27 @@ FRAME_MAX_BYTES: Final = 1 * MIB
 Precedent: devp2p and libp2p both cut at 1 to 16 MiB; the smallest that fits us is the safest."""
 
 HANDSHAKE_TIMEOUT_SECONDS: Final = 10.0
-"""TLS and Hello together.  A slow-loris client costs one socket for at most this long."""
+"""TCP and TLS for who dials; the first byte, TLS, and again the first frame for who is dialled.  A slow-loris
+client costs one socket for at most this long.  Precedent: Bitcoin gives 60 s; a round trip to the other
+side of the world takes 0.3 s, and TLS 1.3 needs two."""
 
 SESSION_IDLE_SECONDS: Final = 600.0
 """A session with no frame for this long is closed: ten gossip periods of the WAN profile."""
 
 SEND_TIMEOUT_SECONDS: Final = 30.0
-"""A peer that does not read for this long is disconnected."""
+"""A frame that its receiver has not taken within this ends the session: the largest then moves at less than
+35 kB a second, too slowly to take part."""
 
 SESSION_QUEUE_MAX_FRAMES: Final = 256
-"""Frames waiting for one slow peer; past it the session is closed, never the loop blocked."""
+"""Frames waiting for one slow peer; past it the session is closed, never the loop blocked.  The longest answer
+has 33 frames, and a minute's urgent news some tens."""
 
 SESSIONS_MAX: Final = 64
-"""Open sessions of one node.  Anti-entropy needs one at a time; the rest is for being reachable."""
+"""Open sessions of one node.  Anti-entropy needs one at a time; the rest is for being reachable.  Precedent:
+Bitcoin keeps 125."""
 
 HELLO_COLLECTIONS_MAX: Final = 64
-"""Collections named in one Hello and joined by one node."""
+"""Collections named in one Hello and joined by one node: an operator joins them by hand, and 64 keys are 2 KB."""
 
 # --- records -------------------------------------------------------------------------------------
 
@@ -41,6 +46,10 @@ RECORD_BODY_MAX_BYTES: Final = 64 * KIB
 ENVELOPE_MAX_BYTES: Final = RECORD_BODY_MAX_BYTES + 256
 """A body with its author, its signature and protobuf's own framing."""
 
+BITMAPS_MAX_BYTES: Final = 64 * KIB
+"""The bitmaps of one announcement together, inflated: five collections of 100,000 shards, or 64 of 4,000.
+Without it 7 kB of deflated bitmaps take 1.7 MB of memory (measured), and 64 MiB of them 15 GB."""
+
 PROOF_MAX_BYTES: Final = 2 * ENVELOPE_MAX_BYTES + 256
 """A proof of equivocation: two whole envelopes, and protobuf's own framing twice."""
 
@@ -48,13 +57,15 @@ ADMISSION_LIFETIME_MAX_SECONDS: Final = 5 * 366 * 86_400
 """The longest that an admission may hold: a curator's key that is lost must not admit for ever."""
 
 VOUCHES_MAX: Final = 1_000
-"""For how many nodes one voucher may vouch."""
+"""For how many nodes one voucher may vouch: a voucher's key that is stolen lets in no more than a tenth of the
+10,000 nodes that a collection is planned for."""
 
 BATCH_MAX_RECORDS: Final = 256
 """Records in one message: about 25 ms of signature checks on one core."""
 
 BATCH_MAX_BYTES: Final = 256 * KIB
-"""Bytes of envelopes in one message; one record larger than this still travels alone."""
+"""Bytes of envelopes in one message, a quarter of a frame, so that nothing urgent waits long behind it; one
+record larger than this still travels alone."""
 
 ANSWER_MAX_BYTES: Final = 8 * MIB
 """Envelopes sent in answer to one message: 8,192 of 1 KB, and half of what may wait for one peer."""
@@ -70,6 +81,10 @@ as the newest and travels by anti-entropy: nobody floods the network with one ke
 RECORDS_PER_COLLECTION_MAX: Final = 200_000
 """Announcements kept for one collection: twice the 100,000 nodes that are planned for."""
 
+RECORDS_MAX_BYTES: Final = 256 * MIB
+"""Records kept for all collections, each as its envelope and its bitmaps inflated: 100,000 nodes of 2.5 KB.
+Without it RECORDS_PER_COLLECTION_MAX of the longest would be 25 GB."""
+
 SEQUENCES_REMEMBERED_MAX: Final = 200_000
 """Records that are gone and whose last sequence is still known, so that no older one comes back; the
 longest gone is forgotten first.  Without a bound, short-lived records under new keys fill the memory."""
@@ -84,7 +99,7 @@ RELEASES_MAX: Final = 16
 """Announced releases of one node in one collection; a node may make one a day."""
 
 LABEL_MAX_BYTES: Final = 64
-"""A self-declared label: operator, country, agent version."""
+"""A self-declared label: operator, country, agent version.  Precedent: a label of the DNS has 63."""
 
 FUTURE_SKEW_SECONDS: Final = 600
 """How far ahead of our clock an ``issued_at`` may be.  Precedent: Bitcoin allows two hours."""
@@ -103,7 +118,8 @@ CLOCK_PEERS_MAX: Final = 64
 """Peers whose clocks are remembered, the newest; as many as there are sessions."""
 
 LIFETIME_MAX_SECONDS: Final = 30 * 86_400
-"""The longest lifetime that an announcement may give itself."""
+"""The longest lifetime that an announcement may give itself: twice the 15 days of the WAN profile, so that the
+table forgets whoever is gone."""
 
 # --- reconciliation ------------------------------------------------------------------------------
 
@@ -114,7 +130,8 @@ BUCKET_TARGET_RECORDS: Final = 10
 """Records a bucket; balances the digest against the lists of the buckets that differ."""
 
 LISTING_MAX_ENTRIES: Final = 8_192
-"""(id, sequence) pairs in one message; the rest waits for the next period."""
+"""(id, sequence) pairs in one message: about what ANSWER_MAX_BYTES can answer with records of 1 KB; the rest
+waits for the next period."""
 
 # --- manifests, torrents, blobs ------------------------------------------------------------------
 
@@ -125,28 +142,29 @@ MANIFEST_BODY_MAX_BYTES: Final = 32 * MIB
 """A manifest body, uncompressed: 100,000 shards of 300 B."""
 
 TORRENT_MAX_BYTES: Final = 32 * MIB
-"""One .torrent: 28,000 files and two hash trees come to about 4 MB."""
+"""One .torrent: 28,000 files and two hash trees come to about 4 MB, and a shard may be eight times as large."""
 
 BLOB_MAX_BYTES: Final = 32 * MIB
-"""Anything that is fetched by its SHA-256."""
+"""Anything that is fetched by its SHA-256: the larger of the two above."""
 
 BLOB_CHUNK_BYTES: Final = 256 * KIB
 """One chunk of a blob: a quarter of a frame, so that records are never stuck behind it."""
 
 BLOB_FETCHES_MAX: Final = 4
-"""Blobs that one node assembles in memory at a time."""
+"""Blobs that one node assembles in memory at a time: 128 MiB at the worst, 16 MB where .torrents are 4 MB."""
 
 BLOB_SOURCES_MAX: Final = 4
 """Sessions from which one blob is fetched at once, a chunk each: one slow peer does not hold it up."""
 
 BLOB_WAIT_SECONDS: Final = 15.0
-"""A peer that does not answer a chunk request for this long is not asked for that blob again."""
+"""A peer that does not answer a chunk request for this long is not asked for that blob again: it would send
+at less than 17 kB a second."""
 
 NAME_MAX_BYTES: Final = 128
-"""The name of a collection or a shard."""
+"""The name of a collection or a shard, which becomes a folder's: half of PATH_COMPONENT_MAX_BYTES."""
 
 TEXT_MAX_BYTES: Final = 1_024
-"""A rights statement, a reason, a description."""
+"""A rights statement, a reason, a description: a paragraph, not a licence's whole text."""
 
 PATH_COMPONENT_MAX_BYTES: Final = 240
 """A file's or folder's name.  NAME_MAX of Linux is 255, but libtorrent 2.1.1 cuts names at 240 (measured)."""
@@ -157,7 +175,7 @@ PATH_MAX_BYTES: Final = 3_072
 # --- peers ---------------------------------------------------------------------------------------
 
 ADDRESS_BOOK_MAX: Final = 4_096
-"""Addresses remembered for dialling."""
+"""Addresses remembered for dialling: the 3,000 of 10,000 nodes that can be reached, and a third more."""
 
 ADDRESSES_PER_NEIGHBOURHOOD_MAX: Final = 64
 """Addresses in the book of one /16 (IPv4) or /32 (IPv6) of the public internet: whoever rents thousands at one
@@ -174,7 +192,8 @@ HEARSAY_PORT_MIN: Final = 1_024
 """The lowest port that is dialled on a stranger's word: nobody aims this network at a mail server."""
 
 DIALS_MAX: Final = 4
-"""Dials under way at once."""
+"""Dials under way at once: 24 a minute where all time out, which finds eight peers even if most are gone, and
+is no port scan."""
 
 PROBES_MAX: Final = 2
 """Probes for others under way at once: half of our own dials, so that they never wait for strangers."""
@@ -196,13 +215,14 @@ PROBE_ANSWER_SECONDS: Final = 30.0
 """How long one waits for the result of a probe: three times what its dial may take."""
 
 VERIFIERS_MAX: Final = 16
-"""Peers remembered, the newest, that reached one address of ours."""
+"""Peers remembered, the newest, that reached one address of ours; and as many that did not."""
 
 EVENT_QUEUE_MAX: Final = 1_024
-"""Events waiting for the node; past it the shells wait, and with them their peers."""
+"""Events waiting for the node; past it the shells wait, and with them their peers.  A session has one message
+in it at a time, so that peers fill 64 places, and the engine has the rest."""
 
 REASON_MAX_BYTES: Final = 256
-"""The text of a goodbye."""
+"""The text of a goodbye: a sentence for the other's log."""
 
 # --- net ---
 
@@ -210,7 +230,8 @@ SESSION_QUEUE_MAX_BYTES: Final = 16 * MIB
 """Bytes waiting for one slow peer: the answer to the longest request for records (8,192 of 1 KB), twice."""
 
 QUEUES_MAX_BYTES: Final = 64 * MIB
-"""Bytes waiting for all peers together; past it no session may hold more than one frame's worth."""
+"""Bytes waiting for all peers together, which four slow ones could fill; past it no session may hold more
+than one frame's worth."""
 
 KEEPALIVE_SECONDS: Final = 120.0
 """A session that carries nothing is probed by TCP after this long, so that a NAT on the way remembers it.
@@ -220,16 +241,20 @@ FRAME_RECEIVE_SECONDS: Final = 60.0
 """A frame that has begun is whole within this: twice what its sender waits, or the peer is dribbling."""
 
 GOODBYE_SECONDS: Final = 1.5
-"""From the wish to close a session to its closed socket: flush, goodbye, and the peer's own close."""
+"""From the wish to close a session to its closed socket: flush, goodbye, and the peer's own close, so four
+round trips to the other side of the world."""
 
 NETWORK_STOP_SECONDS: Final = 2.0
 """From the stop of the network to its end, all goodbyes included; the service has 10 s in all."""
 
 SESSIONS_DIALLED_RESERVE: Final = 16
-"""Of SESSIONS_MAX, how many only we ourselves may open: strangers cannot cut us off by calling."""
+"""Of SESSIONS_MAX, how many only we ourselves may open, twice what a node wants: strangers cannot cut us off by
+calling.  Precedent: Bitcoin keeps 11 of 125 for itself."""
 
 SESSIONS_PER_NETWORK_MAX: Final = 8
-"""Sessions accepted from one /24 (IPv4) or /64 (IPv6) of the public internet."""
+"""Sessions accepted from one /24 (IPv4) or /64 (IPv6) of the public internet, a sixth of all that are accepted:
+more than a household needs, and one customer of a hoster keeps nobody out.  Precedent: gossipsub of libp2p scores
+down peers that share an address."""
 
 HANDSHAKES_MAX: Final = 64
 """Accepted connections that are not sessions yet, at 90 kB each (measured, sockets of both ends and
@@ -240,16 +265,19 @@ HANDSHAKES_PER_SECOND: Final = 50
 """TLS handshakes begun for strangers, at 1 ms each (measured): 5 % of a core."""
 
 HANDSHAKES_BURST: Final = 100
-"""Handshakes that may come at once after a quiet time."""
+"""Handshakes that may come at once after a quiet time: all places, and half as many again."""
 
 NETWORK_HANDSHAKES_PER_SECOND: Final = 1
-"""Connections accepted from one /24 or /64 of the public internet."""
+"""Connections accepted from one /24 or /64 of the public internet: its eight sessions could be opened anew every
+eight seconds."""
 
 NETWORK_HANDSHAKES_BURST: Final = 32
-"""Connections that one such network may open at once after a quiet time."""
+"""Connections that one such network may open at once after a quiet time: a school behind one address, after a
+power cut."""
 
 NETWORKS_TRACKED_MAX: Final = 4_096
-"""Networks whose rate is remembered; the one that was quiet longest is forgotten first."""
+"""Networks whose rate, and whose budget, is remembered, at 700 bytes for both; the one that was quiet longest is
+forgotten first."""
 
 ACCEPT_RETRY_SECONDS: Final = 0.1
 """The wait after accept() ran out of descriptors or memory.  Precedent: trio.serve_listeners."""
@@ -331,8 +359,8 @@ BUDGET_WAIT_MAX_SECONDS: Final = 25.0
 SEND_TIMEOUT_SECONDS, after which an honest peer would take us for dead."""
 
 PEER_OVERSPENT_SECONDS: Final = 300.0
-"""A peer that had to wait before each of its frames for so long is told OVERLOADED.  A new node that gets
-all of 100,000 records of 1 KB from one peer is over its budget for 150 s; nobody else is that long."""
+"""A peer that had to wait before each of its frames for so long is told OVERLOADED.  No honest one comes near:
+who sends us the largest table has ANSWER_MAX_BYTES a gossip period for it, half of what its budget allows."""
 
 PEERS_TRACKED_MAX: Final = 4_096
 """Keys whose budget is remembered, at 500 bytes each; the quietest is forgotten first, which at

@@ -11,7 +11,7 @@ from typing import assert_never
 
 from mirrord.core import events as ev
 from mirrord.core.admitting import heed_standing, import_admissions, sign_admissions
-from mirrord.core.announcing import NodeSettings, Reachable, compose
+from mirrord.core.announcing import NodeSettings, Reachable
 from mirrord.core.clock import Instant
 from mirrord.core.collecting import (
     adopt,
@@ -26,32 +26,22 @@ from mirrord.core.collecting import (
 from mirrord.core.effects import (
     Effect,
     ForgetCollection,
-    PauseFetching,
-    PersistSequence,
-    ResumeFetching,
     SendMessage,
-    Warn,
 )
 from mirrord.core.errors import RecordError
 from mirrord.core.gossip.gossip import Gossip, News
-from mirrord.core.placement.ranks import with_margin
-from mirrord.core.planning import Reasons, fail, plan_all, reasons
-from mirrord.core.records.codec import encode_announcement
+from mirrord.core.planning import Reasons, plan_all, reasons
+from mirrord.core.publishing import Publisher
 from mirrord.core.records.ids import CollectionId, Sha256, ShardKey
 from mirrord.core.records.kinds import Kind, ManifestBody, ManifestHead, Shard
 from mirrord.core.records.roll import Roll, call_roll
-from mirrord.core.records.signing import SigningKey, sign
+from mirrord.core.records.signing import SigningKey
 from mirrord.core.reporting import report
+from mirrord.core.shard_news import heed_shard_news
 from mirrord.core.state import NodeState
 from mirrord.core.statistics import ShardRole, Statistics
 from mirrord.core.stored import Stored
 from mirrord.core.wire.messages import BlobChunk, BlobMissing
-
-_READ_AGAIN_TICKS = 2
-"""A holding that cannot be read is looked at again after so many ticks: ten minutes, with WAN's."""
-
-CLOCK_IS_WRONG = "this machine's clock is wrong, by what its peers say: nothing is claimed or announced until it is set"
-CLOCK_IS_RIGHT = "this machine's clock agrees with its peers again"
 
 _TELL_AGAIN_TICKS = 10
 """Swarm members are told again this often, in case one came back on its old address."""
@@ -75,10 +65,7 @@ class Node:
         self._stored = stored
         self._bodies = bodies
         self._next_plan_at = 0.0
-        self._next_publish_at = 0.0
-        self._refresh_at = 0.0
-        self._must_be_silent = False
-        self._announced = Reachable()
+        self._publisher = Publisher(key, self.state)
         self._ticks = 0
 
     def start(self, now: Instant) -> list[Effect]:
@@ -96,7 +83,7 @@ class Node:
         if not self.state.stopping:
             heed_standing(self.state, out)
             self._order(now, out)
-            self._publish_where_due(now, out)
+            self._publisher.publish_where_due(now, out)
             self._look_soon(now)
         return out
 
@@ -108,48 +95,57 @@ class Node:
             self.state.look_soon = False
 
     def _dispatch(self, event: ev.Event, now: Instant, out: list[Effect]) -> None:
-        state, gossip = self.state, self.state.gossip
+        state = self.state
+        if isinstance(event, ev.PeerNews):
+            self._heed_peers(event, now, out)
+        elif isinstance(event, ev.ShardNews):
+            heed_shard_news(state, event, now, out)
+        elif isinstance(event, ev.Wish):
+            self._heed_wish(event, now, out)
+        else:
+            match event:
+                case ev.TimePassed():
+                    self._passed(event, now, out)
+                case ev.BlobServed():
+                    answer = BlobMissing(event.sha256) if event.data is None else None
+                    chunk = answer or BlobChunk(event.sha256, event.offset, event.data or b"")
+                    out.append(SendMessage(event.session, chunk))
+                case ev.BlobLost():
+                    state.blobs_held.discard(event.sha256)
+                    state.custody.lost_torrent(event.sha256)
+                case ev.PledgeChanged():
+                    state.settings = replace(state.settings, pledge_bytes=event.pledge_bytes)
+                    state.changed()
+                case ev.StopRequested():
+                    state.stopping = True
+                    state.gossip.close_all(out)
+                case _:
+                    assert_never(event)
+
+    def _heed_peers(self, event: ev.PeerNews, now: Instant, out: list[Effect]) -> None:
+        """News of peers, and of where they and we are to be found."""
+        gossip = self.state.gossip
         match event:
-            case ev.TimePassed():
-                self._passed(event, now, out)
             case ev.SessionOpened():
                 gossip.opened(event, now, out)
             case ev.SessionClosed():
                 gossip.closed(event, now)
+            case ev.MessageReceived():
+                self._learn(gossip.received(event.session, event.message, now, out), now, out)
             case ev.DialFailed():
                 gossip.dial_failed(event, now)
             case ev.AddressesFound():
                 gossip.found(event, now)
             case ev.AddressProbed():
                 gossip.probing.probed(event, out)
-            case ev.MessageReceived():
-                self._learn(gossip.received(event.session, event.message, now, out), now, out)
-            case ev.BlobServed():
-                answer = BlobMissing(event.sha256) if event.data is None else None
-                chunk = answer or BlobChunk(event.sha256, event.offset, event.data or b"")
-                out.append(SendMessage(event.session, chunk))
-            case ev.BlobLost():
-                state.blobs_held.discard(event.sha256)
-                state.custody.lost_torrent(event.sha256)
-            case ev.CollectionJoined() | ev.CollectionLeft() | ev.ManifestImported() | ev.AdoptionRequested():
-                self._told(event, now, out)
-            case ev.AdmissionsImported() | ev.AdmissionRequested():
-                self._told(event, now, out)
             case ev.ListeningStarted():
-                state.reachable = Reachable(event.coordination, event.bittorrent)
+                self.state.reachable = Reachable(event.coordination, event.bittorrent)
                 gossip.listening(event)
-                gossip.rendezvous.listens_at(event.coordination[0].port if event.coordination else 0)
-                state.changed()
-            case ev.PledgeChanged():
-                state.settings = replace(state.settings, pledge_bytes=event.pledge_bytes)
-                state.changed()
-            case ev.StopRequested():
-                state.stopping = True
-                gossip.close_all(out)
+                self.state.changed()
             case _:
-                self._engine_said(event, now, out)
+                assert_never(event)
 
-    def _told(self, event: ev.Wish, now: Instant, out: list[Effect]) -> None:
+    def _heed_wish(self, event: ev.Wish, now: Instant, out: list[Effect]) -> None:
         """The operator's wishes."""
         state = self.state
         match event:
@@ -170,102 +166,6 @@ class Node:
                 sign_admissions(state, self._key, event, now, out)
             case _:
                 assert_never(event)
-
-    def _engine_said(
-        self,
-        event: ev.FetchProgressed
-        | ev.HoldingVerified
-        | ev.HoldingFailed
-        | ev.FetchFailed
-        | ev.ShardRemoved
-        | ev.VerificationRequested
-        | ev.DiskFilled
-        | ev.DiskMeasured,
-        now: Instant,
-        out: list[Effect],
-    ) -> None:
-        """News of our own shards."""
-        state, custody = self.state, self.state.custody
-        match event:
-            case ev.FetchProgressed():
-                self._progressed(event, now)
-            case ev.HoldingVerified():
-                self._verified(event, now, out)
-            case ev.HoldingFailed():
-                self._holding_failed(event, now, out)
-            case ev.FetchFailed():
-                self._failed(event, now, out)
-            case ev.ShardRemoved():
-                custody.removed(event.shard, out)
-                state.speed.forget(event.shard)
-                state.changed()
-            case ev.VerificationRequested():
-                custody.verify(event.shard, out)
-            case ev.DiskFilled():
-                if not state.paused:
-                    out.append(PauseFetching())
-                    state.changed(urgent=False)
-                state.paused = f"disk full: {event.detail}"
-            case ev.DiskMeasured():
-                self._disk_measured(event.free_bytes, now, out)
-            case _:
-                assert_never(event)
-
-    def _progressed(self, event: ev.FetchProgressed, now: Instant) -> None:
-        own = self.state.custody.get(event.shard)
-        if own is None or event.bytes_total <= 0:
-            return
-        percent, before = min(99, event.bytes_done * 100 // event.bytes_total), own.percent
-        self.state.speed.note(event.shard, event.bytes_done, now)
-        renewed = self.state.lease_until(own.shard, now)
-        if self.state.custody.progressed(event.shard, percent, renewed, now) and percent // 10 > before // 10:
-            self.state.changed(urgent=False)
-
-    def _verified(self, event: ev.HoldingVerified, now: Instant, out: list[Effect]) -> None:
-        own = self.state.custody.get(event.shard)
-        was_fetching = own is not None and own.role is ShardRole.FETCHING
-        self.state.speed.forget(event.shard)
-        membership = self.state.memberships.get(event.shard.collection)
-        if membership is not None:
-            membership.failures.pop(event.shard.index, None)
-        if self.state.custody.verified(event.shard, now, out):
-            self.state.counts["fetches_finished"] += was_fetching
-            self.state.changed()
-
-    def _holding_failed(self, event: ev.HoldingFailed, now: Instant, out: list[Effect]) -> None:
-        state, custody = self.state, self.state.custody
-        own = custody.get(event.shard)
-        if own is None:
-            return
-        if own.role is ShardRole.CHECKING and own.verified_at:
-            custody.repair(event.shard, state.lease_until(own.shard, now), now, out)
-            state.changed()
-        elif own.role is ShardRole.CHECKING:
-            custody.release(event.shard, False, out)
-            state.changed(urgent=False)
-        elif custody.spoiled(event.shard, state.lease_until(own.shard, now), now, out):
-            state.counts["holdings_failed"] += 1
-            custody.tell(own, state.members_of(own.key), True, out)
-            state.changed()
-
-    def _failed(self, event: ev.FetchFailed, now: Instant, out: list[Effect]) -> None:
-        own = self.state.custody.get(event.shard)
-        if own is not None and own.verified_at:
-            read_at = now.monotonic_seconds + _READ_AGAIN_TICKS * self._timing.tick_seconds
-            self.state.custody.doubt(event.shard, read_at, out)
-            self.state.changed()
-        elif own is not None:
-            fail(self.state, own, now, out)
-
-    def _disk_measured(self, free_bytes: int, now: Instant, out: list[Effect]) -> None:
-        state = self.state
-        state.disk_free_bytes = free_bytes
-        if state.paused and free_bytes > with_margin(state.bytes_to_come):
-            state.paused = ""
-            out.append(ResumeFetching())
-            state.changed(urgent=False)
-            for own in state.custody.all():
-                own.progressed_at = now.monotonic_seconds  # the wait was not its fault
 
     # --- gossip ---------------------------------------------------------------------------------
 
@@ -292,25 +192,16 @@ class Node:
         if state.stopping:
             return
         state.gossip.passed(now, event.dice, out)
-        self._mind_clock(now, out)
-        if now.monotonic_seconds >= self._next_plan_at and not state.clock_wrong:
+        self._publisher.mind_clock(now, out)
+        if now.monotonic_seconds >= self._next_plan_at:
             self._ticks += 1
-            plan_all(state, now, out)
+            if not state.clock_wrong:
+                plan_all(state, now, out)
             self._next_plan_at = self._next_look(now)
             for own in state.custody.all():
                 if own.role is ShardRole.FETCHING:
                     state.custody.tell(own, state.members_of(own.key), self._ticks % _TELL_AGAIN_TICKS == 0, out)
             self._forget_parted(now, out)
-
-    def _mind_clock(self, now: Instant, out: list[Effect]) -> None:
-        """While our clock is wrong by what many peers say, claim and announce nothing; serve on."""
-        state, clock = self.state, self.state.gossip.clock
-        if clock.is_wrong(now) != state.clock_wrong:
-            state.clock_wrong = not state.clock_wrong
-            out.append(Warn(CLOCK_IS_WRONG if state.clock_wrong else CLOCK_IS_RIGHT, clock.offset_seconds(now) or 0.0))
-            state.changed()
-        if state.clock_wrong:
-            self._next_plan_at = now.monotonic_seconds + self._timing.tick_seconds
 
     def _next_look(self, now: Instant) -> float:
         """Return when to plan next: in a tick, or when a claim has settled before that."""
@@ -345,50 +236,10 @@ class Node:
                 fetches = own.role is ShardRole.FETCHING
                 state.custody.order(own, state.members_of(own.key) if fetches else frozenset(), out)
 
-    def _publish_where_due(self, now: Instant, out: list[Effect]) -> None:
-        state = self.state
-        self._must_be_silent = not state.gossip.may_speak(now)
-        if state.reachable is None or not self._may_publish or self._must_be_silent:
-            return
-        if state.announced != self._announced:
-            state.changed(urgent=False)  # a peer got through to an address of ours, or none does any more
-        is_due = (state.dirty and now.monotonic_seconds >= self._next_publish_at) or state.urgent
-        if not is_due and now.monotonic_seconds < self._refresh_at:
-            return
-        state.sequence = max(state.sequence + 1, int(now.unix_seconds))
-        announcement = compose(
-            state.sequence,
-            state.settings,
-            state.announced,
-            state.custody,
-            state.admitted_memberships(),
-            now,
-            0 if state.paused else state.room_bytes,
-            state.speed.bytes_per_second,
-        )
-        out.append(PersistSequence(state.sequence))
-        state.gossip.put(sign(Kind.ANNOUNCEMENT, encode_announcement(announcement), self._key), now, out)
-        state.counts["announcements_published"] += 1
-        state.dirty = state.urgent = False
-        self._announced = state.announced
-        self._next_publish_at = now.monotonic_seconds + self._timing.publish_gap_seconds
-        self._refresh_at = now.monotonic_seconds + self._timing.refresh_seconds
-
     @property
     def next_deadline(self) -> float:
-        """Monotonic seconds at which to call back with ``TimePassed``.
-
-        What is overdue but must not be said yet is looked at again when the next thing is due.
-        """
-        deadlines = [self._next_plan_at, self.state.gossip.next_deadline]
-        if self._may_publish and not self._must_be_silent:
-            deadlines.append(self._next_publish_at if self.state.dirty else self._refresh_at)
-        return min(deadlines)
-
-    @property
-    def _may_publish(self) -> bool:
-        """Whether there is something to say, an address to say it from, and nothing that forbids it."""
-        return self.state.reachable is not None and bool(self.state.admitted_memberships())
+        """Monotonic seconds at which to call back with ``TimePassed``."""
+        return min(self._next_plan_at, self.state.gossip.next_deadline, self._publisher.next_deadline)
 
     def shards_of(self, collection: CollectionId) -> tuple[Shard, ...]:
         """Return the shards of a joined collection, none before its manifest is here."""

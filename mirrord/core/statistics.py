@@ -11,6 +11,8 @@ from enum import StrEnum
 from mirrord.core.errors import RejectReason
 from mirrord.core.events import AddressSource
 from mirrord.core.gossip.liveness import Liveness as Liveness
+from mirrord.core.gossip.reach import Finding as Finding
+from mirrord.core.gossip.reach import OwnAddress as OwnAddress
 from mirrord.core.placement.bands import Band
 from mirrord.core.records.ids import Address, CollectionId, NodeId, ShardIndex
 from mirrord.core.records.kinds import Policy
@@ -201,6 +203,10 @@ class NodeStatistics:
     ``clock_offset_seconds`` is by how much our clock is ahead of the median peer's, None where too few peers are
     known to tell; while it is ``clock_wrong``, nothing is claimed or announced.  ``equivocators`` are the nodes
     that are proved to have contradicted themselves.
+
+    ``coordination`` and ``bittorrent`` are where we listen, by what is announced of a private one or the operator
+    says; ``own_addresses`` are those of coordination with what peers found there.  ``known_addresses`` is how many
+    the book has, ``proved_addresses`` at how many of these a node spoke with us.
     """
 
     node: NodeId
@@ -219,6 +225,9 @@ class NodeStatistics:
     clock_offset_seconds: float | None = None
     clock_wrong: bool = False
     equivocators: int = 0
+    own_addresses: tuple[OwnAddress, ...] = ()
+    known_addresses: int = 0
+    proved_addresses: int = 0
 
 
 @dataclass(frozen=True, slots=True)

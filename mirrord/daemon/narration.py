@@ -65,7 +65,7 @@ def narrate_effect(effect: ef.Effect) -> None:
             level = _log.debug if code in _QUIET_CODES else _log.info
             level("closing session", session=session, code=code.name.lower(), reason=reason)
         case ef.Warn(message, offset_seconds):
-            _log.warning(message, ahead_seconds=round(offset_seconds))
+            _log.warning(message, **({} if offset_seconds is None else {"ahead_seconds": round(offset_seconds)}))
         case ef.PersistRecord(RecordKey(Kind.EQUIVOCATION, node)):
             _log.warning("a node signed two announcements with one sequence: it counts no more", node=to_text(node))
         case ef.ReportStanding(collection, _, True):

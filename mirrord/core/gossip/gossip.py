@@ -14,19 +14,17 @@ from mirrord.core.effects import CloseSession, Effect, PersistPeer, ReadBlob, Se
 from mirrord.core.errors import RecordError, RejectReason, RemoteProtocolError
 from mirrord.core.events import (
     AddressesFound,
-    AddressProbed,
     AddressSource,
     DialFailed,
     ListeningStarted,
     SessionClosed,
     SessionOpened,
 )
-from mirrord.core.gossip import reconcile
 from mirrord.core.gossip.addressbook import AddressBook
-from mirrord.core.gossip.allowance import Allowance
 from mirrord.core.gossip.blobs import BlobFetches
 from mirrord.core.gossip.clockwatch import ClockWatch
 from mirrord.core.gossip.dialling import Dialling
+from mirrord.core.gossip.exchange import Exchange
 from mirrord.core.gossip.ledger import Ledger, Taken
 from mirrord.core.gossip.probing import Probing
 from mirrord.core.gossip.reach import Reach
@@ -36,8 +34,8 @@ from mirrord.core.gossip.rendezvous import Rendezvous
 from mirrord.core.gossip.scopes import canonical_host
 from mirrord.core.gossip.sessions import VERSION_MAX, VERSION_MIN, Session, Sessions, judge_hello
 from mirrord.core.records.ids import CollectionId, NodeId, SessionId, Sha256
-from mirrord.core.records.kinds import Announcement, Kind
-from mirrord.core.records.record import Record, RecordKey, record_id
+from mirrord.core.records.kinds import Announcement
+from mirrord.core.records.record import Record
 from mirrord.core.records.recordset import RecordSet
 from mirrord.core.timing import TimingProfile
 from mirrord.core.wire import messages as m
@@ -62,6 +60,7 @@ class Gossip:
         self.limits_reached = counts_from_zero()
         self.ledger = Ledger(timing, self.limits_reached)
         self.sessions = Sessions(own)
+        self.exchange = Exchange(own, self.ledger, self.sessions, timing, self.limits_reached)
         self.dialling = Dialling(own, self.sessions, timing)
         self.reach = Reach(timing)
         self.probing = Probing(self.sessions, self.dialling, timing, self.limits_reached)
@@ -143,6 +142,7 @@ class Gossip:
         """Take the addresses at which others reach us."""
         self.dialling.listening(event.coordination + event.bittorrent)
         self.reach.listening(event.coordination, event.by_operator)
+        self.rendezvous.listens_at(event.coordination[0].port if event.coordination else 0)
 
     def dial_failed(self, event: DialFailed, now: Instant) -> None:
         """Wait longer before that address is tried again."""
@@ -202,8 +202,7 @@ class Gossip:
             case m.Records():
                 self._take(session, message, now, out, news)
             case m.Summary() | m.Buckets() | m.Listing() | m.RecordRequest():
-                if self._may_answer(session, message.collection, now):
-                    self._reconcile(session, message, out)
+                self.exchange.answer(session, message, now, out)
             case m.BlobChunk():
                 self._chunk(session, message, now, out, news)
             case m.BlobMissing():
@@ -255,46 +254,9 @@ class Gossip:
     def _share(self, session: Session, out: list[Effect]) -> None:
         """Work out what we have in common with a peer, and open a round on what is new to both."""
         before, session.shared = session.shared, tuple(c for c in session.joined if c in self.ledger.indexes)
-        for collection in session.shared:
-            if collection not in before:
-                summary = reconcile.summarise(collection, self.ledger.indexes[collection])
-                out.append(SendMessage(session.session, summary))
-                own = record_id(RecordKey(Kind.ANNOUNCEMENT, self._own))
-                out.append(SendMessage(session.session, m.RecordRequest(collection, (own,))))
-
-    def _may_answer(self, session: Session, collection: CollectionId, now: Instant) -> bool:
-        """Whether a peer may ask that now; what is not answered, it asks again a period later."""
-        if collection not in session.shared:
-            return False
-        allowance = session.rounds.get(collection)
-        if allowance is None:
-            each = self._timing.gossip_period_seconds / limits.ROUND_MESSAGES_BURST
-            allowance = session.rounds[collection] = Allowance(limits.ROUND_MESSAGES_BURST, each, now)
-        may = allowance.take(now)
-        self.limits_reached["ROUND_MESSAGES_BURST"] += not may
-        return may
-
-    def _reconcile(
-        self, session: Session, message: m.Summary | m.Buckets | m.Listing | m.RecordRequest, out: list[Effect]
-    ) -> None:
-        ours = self.ledger.indexes[message.collection]
-        answer: m.Message | None = None
-        keys: tuple[RecordKey, ...] = ()
-        match message:
-            case m.Summary():
-                answer = reconcile.answer_summary(message, ours)
-            case m.Buckets():
-                answer = reconcile.answer_buckets(message, ours, self._rounds)
-            case m.Listing():
-                keys, answer = reconcile.compare_listing(message, ours)
-            case m.RecordRequest():
-                keys = reconcile.requested_keys(message, ours)
-        if answer is not None:
-            out.append(SendMessage(session.session, answer))
-        batches = list(reconcile.batches(message.collection, keys, self.records))
-        if isinstance(message, m.RecordRequest) and not batches:
-            batches = [m.Records(message.collection, ())]  # who asks may be waiting for it, to speak
-        out.extend(SendMessage(session.session, batch) for batch in batches)
+        new = [collection for collection in session.shared if collection not in before]
+        self.exchange.open(session, new, out)
+        self.exchange.ask_for_own(session, new, out)
 
     # --- records -------------------------------------------------------------------------------
 
@@ -315,7 +277,7 @@ class Gossip:
             content = new.record.content
             if session.dialled is not None and isinstance(content, Announcement) and self._is_fresh(session, new):
                 self.clock.note(session.peer, content.issued_at, now)
-        self._push([new.record for new in taken if new.is_urgent], session.session, out)
+        self.exchange.push([new.record for new in taken if new.is_urgent], session.session, out)
 
     def _is_fresh(self, session: Session, new: Taken) -> bool:
         """Whether its author sent us this the moment it was signed."""
@@ -328,22 +290,13 @@ class Gossip:
     def put_all(self, envelopes: Iterable[bytes], now: Instant, out: list[Effect]) -> list[Record]:
         """Take records of our own operator's making, and push them to everybody at once, as few messages."""
         records = [self.ledger.put(envelope, now, out) for envelope in envelopes]
-        self._push(records, None, out)
+        self.exchange.push(records, None, out)
         return records
 
     def _learn_addresses(self, record: Record) -> None:
         if isinstance(record.content, Announcement) and record.key.subject != self._own:
             author = NodeId(record.key.subject)
             self.dialling.learn(record.content.coordination, AddressSource.ANNOUNCEMENT, author)
-
-    def _push(self, records: Iterable[Record], source: SessionId | None, out: list[Effect]) -> None:
-        """Send records at once to all who share their collections, but for whom they came from."""
-        pushed = list(records)
-        for session in self.sessions.greeted() if pushed else ():
-            for collection in session.shared if session.session != source else ():
-                keys = [record.key for record in pushed if record.is_about(collection)]
-                for batch in reconcile.batches(collection, keys, self.records):
-                    out.append(SendMessage(session.session, batch))
 
     def restored(self, record: Record) -> None:
         """Index a record of an earlier run."""
@@ -379,9 +332,7 @@ class Gossip:
         if greeted:
             self.counts["gossip_rounds"] += 1
             session = greeted[int(dice * len(greeted))]
-            for collection in session.shared:
-                summary = reconcile.summarise(collection, self.ledger.indexes[collection])
-                out.append(SendMessage(session.session, summary))
+            self.exchange.open(session, session.shared, out)
         self.reach.look(greeted, now, dice, out)
         self.dialling.dial(self._rounds, now, dice, out)
 

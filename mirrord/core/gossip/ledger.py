@@ -14,7 +14,7 @@ from mirrord.core.limits import RELAYS_BURST
 from mirrord.core.records.ids import KEY_BYTES, CollectionId
 from mirrord.core.records.kinds import Admission, Kind
 from mirrord.core.records.record import Record, RecordKey
-from mirrord.core.records.recordset import ContradictionError, RecordSet
+from mirrord.core.records.recordset import ContradictionError, RecordSet, TableFullError
 from mirrord.core.timing import TimingProfile
 
 
@@ -99,8 +99,8 @@ class Ledger:
 
     def _reject(self, error: RecordError) -> None:
         self.rejected[error.reason] += 1
-        if error.reason is RejectReason.TABLE_FULL:
-            self.limits_reached["RECORDS_PER_COLLECTION_MAX"] += 1
+        if isinstance(error, TableFullError):
+            self.limits_reached[error.limit] += 1
         if error.reason.is_peers_fault:
             raise error
 

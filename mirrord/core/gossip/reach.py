@@ -39,12 +39,16 @@ _DOUBLINGS_MAX: Final = 8
 """Of the pause before an address is probed again that nobody reaches."""
 
 
-class Verdict(StrEnum):
-    """What peers found at an address of ours; also the ``verdict`` label of the metric."""
+class Finding(StrEnum):
+    """What peers found at an address of ours; also the ``finding`` label of the metric.
+
+    LOCAL is not public, and nobody is asked about it.
+    """
 
     REACHED = "reached"
     NOT_REACHED = "not_reached"
     NOT_PROBED = "not_probed"
+    LOCAL = "local"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,32 +56,41 @@ class OwnAddress:
     """One of our addresses.  ``reached_by`` is how many peers got through since the last time that two did not."""
 
     address: Address
-    verdict: Verdict
+    finding: Finding
     reached_by: int
     announced: bool
 
 
 @dataclass(slots=True)
 class _Candidate:
-    """An address that may be ours; ``by_operator`` is announced whatever comes of it."""
+    """An address that may be ours; ``by_operator`` is announced whatever comes of it.
+
+    ``failed_for`` are those who did not get through since the last one who did.
+    """
 
     address: Address
     is_public: bool
     by_operator: bool
     reached_by: OrderedDict[NodeId, None] = field(default_factory=OrderedDict)
-    failed_for: dict[NodeId, None] = field(default_factory=dict)
+    failed_for: OrderedDict[NodeId, None] = field(default_factory=OrderedDict)
     failures: int = 0
     next_probe_at: float = 0.0
+
+    @property
+    def is_probed(self) -> bool:
+        return self.by_operator or self.is_public
 
     @property
     def is_announced(self) -> bool:
         return self.by_operator or not self.is_public or bool(self.reached_by)
 
     @property
-    def verdict(self) -> Verdict:
+    def finding(self) -> Finding:
+        if not self.is_probed:
+            return Finding.LOCAL
         if self.reached_by:
-            return Verdict.REACHED
-        return Verdict.NOT_REACHED if self.failed_for else Verdict.NOT_PROBED
+            return Finding.REACHED
+        return Finding.NOT_REACHED if self.failed_for else Finding.NOT_PROBED
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +143,7 @@ class Reach:
     def own_addresses(self) -> tuple[OwnAddress, ...]:
         """All of them, for people."""
         return tuple(
-            OwnAddress(own.address, own.verdict, len(own.reached_by), own.is_announced)
+            OwnAddress(own.address, own.finding, len(own.reached_by), own.is_announced)
             for own in self._candidates.values()
         )
 
@@ -145,7 +158,7 @@ class Reach:
         asked = {question.address for question in self._questions.values()}
         for own in self._candidates.values():
             is_due = own.next_probe_at <= now.monotonic_seconds and own.address not in asked
-            if is_due and (own.by_operator or own.is_public):
+            if is_due and own.is_probed:
                 self._ask(own, sessions, now, dice, out)
 
     def _learn(self, dialled: Sequence[Session]) -> None:
@@ -202,19 +215,16 @@ class Reach:
             own.next_probe_at = now.monotonic_seconds + self._pause_periods(own) * self._period_seconds
 
     def _judge(self, own: _Candidate, peer: NodeId, reached: bool) -> None:
+        peers = own.reached_by if reached else own.failed_for
+        peers[peer] = None
+        peers.move_to_end(peer)
+        if len(peers) > limits.VERIFIERS_MAX:
+            peers.popitem(last=False)
+        own.failures = 0 if reached else own.failures + 1
         if reached:
             own.failed_for.clear()
-            own.failures = 0
-            own.reached_by[peer] = None
-            own.reached_by.move_to_end(peer)
-            if len(own.reached_by) > limits.VERIFIERS_MAX:
-                own.reached_by.popitem(last=False)
-            return
-        own.failures += 1
-        own.failed_for[peer] = None
-        if len(own.failed_for) >= _WITNESSES:
+        elif len(own.failed_for) >= _WITNESSES:
             own.reached_by.clear()
-            own.failed_for = {peer: None}
 
     def _pause_periods(self, own: _Candidate) -> int:
         """Return after how many gossip periods to ask again: soon while it is open, seldom once it is clear."""

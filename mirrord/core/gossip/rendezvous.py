@@ -38,9 +38,9 @@ def rendezvous(collection: CollectionId, day: int) -> bytes:
 
 
 def days_of(unix_seconds: float) -> tuple[int, ...]:
-    """Return today, and the neighbour day where it is near."""
-    day, second = divmod(int(unix_seconds), _DAY_SECONDS)
-    if second < limits.RENDEZVOUS_MIDNIGHT_SECONDS:
+    """Return today, and the neighbour day where it is near; a clock that was never set shows the first day of all."""
+    day, second = divmod(max(0, int(unix_seconds)), _DAY_SECONDS)
+    if second < limits.RENDEZVOUS_MIDNIGHT_SECONDS and day > 0:
         return (day, day - 1)
     if second >= _DAY_SECONDS - limits.RENDEZVOUS_MIDNIGHT_SECONDS:
         return (day, day + 1)

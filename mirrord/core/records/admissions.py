@@ -131,14 +131,15 @@ class Admissions:
         return admission.grant in _VOUCHES and self.quota_of(admission.author) > 0
 
     def objection_to(self, admission: Admission) -> str:
-        """Return why an admission cannot be taken now, for people; empty where it can."""
+        """Return why the author of an admission may not say it now, for people; empty where it may."""
+        if self.heeds(admission):
+            return ""
         author = to_short_text(admission.author)
-        if not self.heeds(admission):
-            if admission.grant is Grant.CURATOR:
-                return f"{author} names a curator, which only the collection's key may"
-            return f"{author} is neither a curator nor a voucher here"
+        if admission.grant is Grant.CURATOR:
+            return f"{author} names a curator, which only the collection's key may"
+        return f"{author} is neither a curator nor a voucher here"
+
+    def has_room_for(self, admission: Admission) -> bool:
+        """Whether a voucher has not spoken of so many subjects already that one more is not kept."""
         said = self._by_author.get(admission.author, _NOBODY)
-        is_one_more = admission.subject not in said and not self.is_curator(admission.author)
-        if is_one_more and len(said) >= limits.VOUCHES_MAX:
-            return f"{author} has vouched for {len(said):,} nodes, which is all that anybody may"
-        return ""
+        return len(said) < limits.VOUCHES_MAX or admission.subject in said or self.is_curator(admission.author)

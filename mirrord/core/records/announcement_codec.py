@@ -45,6 +45,7 @@ def announcement_from(message: pb.Announcement) -> Announcement:
     bounded(len(message.collections), limits.HELLO_COLLECTIONS_MAX, "collections")
     collections = tuple(_state_from(state) for state in message.collections)
     _ascending([state.collection for state in collections], "collections")
+    bounded(sum(state.bitmap_bytes for state in collections), limits.BITMAPS_MAX_BYTES, "bytes of bitmaps")
     return Announcement(
         sequence=whole(message.sequence, "sequence", low=1),
         issued_at=issued_at,

@@ -63,6 +63,11 @@ class CollectionState:
     parting: bool = False
     declined: ShardSet = NO_SHARDS
 
+    @property
+    def bitmap_bytes(self) -> int:
+        """The length of its bitmaps, inflated."""
+        return self.holdings.size_bytes + self.declined.size_bytes
+
 
 @dataclass(frozen=True, slots=True)
 class Announcement:

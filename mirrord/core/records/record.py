@@ -49,6 +49,12 @@ class Record:
     identity: RecordId
     fingerprint: int
 
+    @property
+    def kept_bytes(self) -> int:
+        """About what it takes to keep: its envelope, and its bitmaps inflated, which may be far longer."""
+        collections = self.content.collections if isinstance(self.content, Announcement) else ()
+        return len(self.envelope) + sum(state.bitmap_bytes for state in collections)
+
     def is_about(self, collection: CollectionId) -> bool:
         """Whether this record belongs to ``collection``."""
         match self.content:

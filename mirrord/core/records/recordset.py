@@ -39,6 +39,14 @@ class ContradictionError(RecordError):
         self.proof = proof
 
 
+class TableFullError(RecordError):
+    """There is no room for a record; ``limit`` is the name of the bound that it would pass."""
+
+    def __init__(self, limit: str, detail: str) -> None:
+        super().__init__(RejectReason.TABLE_FULL, detail)
+        self.limit = limit
+
+
 @dataclass(frozen=True, slots=True)
 class Expired:
     """What ``expire`` did: records no longer offered, and records dropped with their last sequence."""
@@ -56,6 +64,7 @@ class RecordSet:
         self._dropped: dict[RecordKey, int] = {}
         self._retired: set[RecordKey] = set()
         self._envelopes: set[bytes] = set()
+        self._kept_bytes = 0
         self._admissions: dict[CollectionId, Admissions] = {}
 
     def join(self, collection: CollectionId) -> None:
@@ -120,6 +129,8 @@ class RecordSet:
         older = self._records.get(record.key)
         if older is not None:
             self._envelopes.discard(older.envelope)
+            self._kept_bytes -= older.kept_bytes
+        self._kept_bytes += record.kept_bytes
         self._records[record.key] = record
         self._envelopes.add(record.envelope)
         self._dropped.pop(record.key, None)
@@ -172,14 +183,26 @@ class RecordSet:
     def _find_room(self, record: Record) -> None:
         """Raise where a table is full.  Admissions have their own, so that strangers cannot keep a curator out."""
         content = record.content
-        if record.key in self._records or isinstance(content, ManifestHead):
+        if isinstance(content, ManifestHead):
             return  # heads are few
+        self._find_bytes(record)
+        if record.key in self._records:
+            return
         if isinstance(content, Admission):
             held = 0 if content.is_policy else len(self._admissions[content.collection])
         else:
             held = len(self._records) - sum(len(known) for known in self._admissions.values())
         if held >= limits.RECORDS_PER_COLLECTION_MAX:
-            raise RecordError(RejectReason.TABLE_FULL, f"{held} records are held")
+            raise TableFullError("RECORDS_PER_COLLECTION_MAX", f"{held} records are held")
+
+    def _find_bytes(self, record: Record) -> None:
+        """Raise where what strangers say would take more memory than it did, and that is all that there is for it."""
+        if isinstance(record.content, Admission):
+            return  # they are short, and have a number of their own
+        older = self._records.get(record.key)
+        grown_bytes = record.kept_bytes - (older.kept_bytes if older is not None else 0)
+        if grown_bytes > 0 and self._kept_bytes + grown_bytes > limits.RECORDS_MAX_BYTES:
+            raise TableFullError("RECORDS_MAX_BYTES", f"{self._kept_bytes} bytes of records are held")
 
     def expire(self, now: Instant) -> Expired:
         """Retire what is about to expire and drop what has."""
@@ -219,6 +242,7 @@ class RecordSet:
         if isinstance(record.content, Admission) and record.content.collection in self._admissions:
             self._admissions[record.content.collection].drop(record.content)
         del self._records[record.key]
+        self._kept_bytes -= record.kept_bytes
         self._envelopes.discard(record.envelope)
         self._retired.discard(record.key)
         self._remember(record.key, sequence)

@@ -65,6 +65,11 @@ class ShardSet:
         """Return the indexes as a column, in order."""
         return _indexes(self._held) if isinstance(self._held, int) else np.frombuffer(self._held, dtype=_INDEX)
 
+    @property
+    def size_bytes(self) -> int:
+        """The length of the raw form, which is about what this takes in memory."""
+        return (self.bits.bit_length() + 7) // 8
+
     def __bool__(self) -> bool:
         return bool(self._held)
 

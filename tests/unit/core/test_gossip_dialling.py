@@ -167,9 +167,7 @@ INTERNET = Address("9.9.9.9", 7700)
     ],
     ids=str,
 )
-def test_strangers_send_us_only_where_we_stand_ourselves(
-    announced: tuple[Address, ...], dialled: set[Address]
-) -> None:
+def test_strangers_send_us_only_where_we_stand_ourselves(announced: tuple[Address, ...], dialled: set[Address]) -> None:
     caller = Caller()
     caller.dialling.learn((LOOPBACK, HOME, ULA, INTERNET), HEARSAY)
     caller.dialling.listening(announced)

@@ -42,6 +42,11 @@ def test_two_clocks_within_the_skew_that_is_allowed_always_meet(unix_seconds: fl
     assert set(days_of(unix_seconds)) & set(days_of(other))
 
 
+def test_a_clock_that_was_never_set_shows_the_first_day() -> None:
+    assert days_of(0.0) == (0,)
+    assert len(list(looking(MUSIC).seek(at(0, 0.0), 0.5, NOBODY))) == 1
+
+
 def test_the_neighbour_day_counts_for_an_hour_around_midnight() -> None:
     assert days_of(NOON) == (20_000,)
     assert days_of(20_000 * DAY_SECONDS) == (20_000, 19_999)

@@ -330,8 +330,15 @@ def test_addresses_of_announcements_are_dialled_and_an_answer_is_remembered() ->
     dialled = only(scripted.wait(3 * WAN.gossip_period_seconds), ef.Dial)
     assert dialled == [ef.Dial(THERE)], "once: it is under way"
     effects = scripted.tell(ev.SessionOpened(SessionId(77), node_id(2), THERE))
-    assert only(effects, ef.PersistPeer) == [ef.PersistPeer(THERE, node_id(2), int(scripted.now.unix_seconds))]
     assert len(sent(effects, m.Hello)) == 1
+    assert not only(effects, ef.PersistPeer), "it may be of no use"
+    seen_at = int(scripted.now.unix_seconds)
+    effects = scripted.say(SessionId(77), m.Hello(1, 1, "", seen_at, (COLLECTION,)))
+    assert only(effects, ef.PersistPeer) == [ef.PersistPeer(THERE, node_id(2), seen_at, seen_at)]
+    scripted.restart()
+    scripted.now = scripted.now.later(DAY)
+    scripted.meet(2, dialled=THERE)
+    assert scripted.memory.peers[THERE].first_seen_at == seen_at, "how long we have known it outlives a restart"
 
 
 def test_a_node_with_all_the_sessions_it_wants_trades_the_oldest_it_dialled_now_and_then() -> None:

@@ -1,0 +1,88 @@
+"""Records on their way: rounds of anti-entropy that a node opens or answers, and what it pushes at once."""
+
+from collections import Counter
+from collections.abc import Iterable
+
+from mirrord.core import limits
+from mirrord.core.clock import Instant
+from mirrord.core.effects import Effect, SendMessage
+from mirrord.core.gossip import reconcile
+from mirrord.core.gossip.allowance import Allowance
+from mirrord.core.gossip.ledger import Ledger
+from mirrord.core.gossip.sessions import Session, Sessions
+from mirrord.core.records.ids import CollectionId, NodeId, SessionId
+from mirrord.core.records.kinds import Kind
+from mirrord.core.records.record import Record, RecordKey, record_id
+from mirrord.core.timing import TimingProfile
+from mirrord.core.wire import messages as m
+
+Question = m.Summary | m.Buckets | m.Listing | m.RecordRequest
+
+
+class Exchange:
+    """What this node sends of its ledger."""
+
+    def __init__(
+        self, own: NodeId, ledger: Ledger, sessions: Sessions, timing: TimingProfile, limits_reached: Counter[str]
+    ) -> None:
+        self._own = own
+        self._ledger = ledger
+        self._sessions = sessions
+        self._timing = timing
+        self._limits_reached = limits_reached
+        self._answered = 0
+
+    def open(self, session: Session, collections: Iterable[CollectionId], out: list[Effect]) -> None:
+        """Open a round on each collection."""
+        for collection in collections:
+            summary = reconcile.summarise(collection, self._ledger.indexes[collection])
+            out.append(SendMessage(session.session, summary))
+
+    def ask_for_own(self, session: Session, collections: Iterable[CollectionId], out: list[Effect]) -> None:
+        """Ask a peer for this node's own newest record."""
+        own = record_id(RecordKey(Kind.ANNOUNCEMENT, self._own))
+        out.extend(SendMessage(session.session, m.RecordRequest(collection, (own,))) for collection in collections)
+
+    def answer(self, session: Session, question: Question, now: Instant, out: list[Effect]) -> None:
+        """Answer a message of anti-entropy, to a peer's measure; what is not answered, it asks again a period later."""
+        if not self._may_answer(session, question.collection, now):
+            return
+        ours = self._ledger.indexes[question.collection]
+        answer: m.Message | None = None
+        keys: tuple[RecordKey, ...] = ()
+        match question:
+            case m.Summary():
+                answer = reconcile.answer_summary(question, ours)
+            case m.Buckets():
+                self._answered += 1
+                answer = reconcile.answer_buckets(question, ours, self._answered)
+            case m.Listing():
+                keys, answer = reconcile.compare_listing(question, ours)
+            case m.RecordRequest():
+                keys = reconcile.requested_keys(question, ours)
+        if answer is not None:
+            out.append(SendMessage(session.session, answer))
+        batches = list(reconcile.batches(question.collection, keys, self._ledger.records))
+        if isinstance(question, m.RecordRequest) and not batches:
+            batches = [m.Records(question.collection, ())]  # who asks may be waiting for it, to speak
+        out.extend(SendMessage(session.session, batch) for batch in batches)
+
+    def _may_answer(self, session: Session, collection: CollectionId, now: Instant) -> bool:
+        if collection not in session.shared:
+            return False
+        allowance = session.rounds.get(collection)
+        if allowance is None:
+            each = self._timing.gossip_period_seconds / limits.ROUND_MESSAGES_BURST
+            allowance = session.rounds[collection] = Allowance(limits.ROUND_MESSAGES_BURST, each, now)
+        may = allowance.take(now)
+        self._limits_reached["ROUND_MESSAGES_BURST"] += not may
+        return may
+
+    def push(self, records: Iterable[Record], source: SessionId | None, out: list[Effect]) -> None:
+        """Send records at once to all who share their collections, but for whom they came from."""
+        pushed = list(records)
+        for session in self._sessions.greeted() if pushed else ():
+            for collection in session.shared if session.session != source else ():
+                keys = [record.key for record in pushed if record.is_about(collection)]
+                for batch in reconcile.batches(collection, keys, self._ledger.records):
+                    out.append(SendMessage(session.session, batch))
