@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 from typing import Final
 
+import acceptance_vectors
+import admission_vectors
 import manifest_vectors
 import number_vectors
 import record_vectors
@@ -22,7 +24,9 @@ _FILES: Final = {
     "manifest_heads": manifest_vectors.heads,
     "manifest_bodies": manifest_vectors.bodies,
     "holdings": record_vectors.holdings,
-    "admissions": record_vectors.admissions,
+    "admissions": admission_vectors.admissions,
+    "equivocations": admission_vectors.equivocations,
+    "acceptance": acceptance_vectors.acceptance,
     "messages": wire_vectors.messages,
     "frames": wire_vectors.frames,
     "digests": number_vectors.digests,

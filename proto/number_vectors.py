@@ -91,16 +91,17 @@ def invitations() -> list[Case]:
 
 def digests() -> list[Case]:
     """Return record ids, fingerprints, and what a set of records comes to."""
-    subjects = [(1, MUSIC), (2, ALICE), (2, BOB), (2, "node carol")]
+    subjects = [(1, (MUSIC,)), (2, (ALICE,)), (2, (BOB,)), (2, ("node carol",)), (3, (MUSIC, MUSIC, ALICE))]
     records = []
-    for number, (kind, author) in enumerate(subjects):
-        identity = _blake(bytes([kind]) + public(author), 8)
-        sequence = [3, NOW, NOW + 1, 2**63 - 1][number]
+    for number, (kind, names) in enumerate(subjects):
+        subject = b"".join(public(name) for name in names)
+        identity = _blake(bytes([kind]) + subject, 8)
+        sequence = [3, NOW, NOW + 1, 2**63 - 1, NOW][number]
         print_of = _blake(identity + sequence.to_bytes(8, "big"), 8)
         records.append(
             {
                 "kind": kind,
-                "subject": public(author).hex(),
+                "subject": subject.hex(),
                 "sequence": sequence,
                 "id": identity.hex(),
                 "fingerprint": print_of.hex(),
@@ -258,6 +259,7 @@ def rendezvous() -> list[Case]:
         "an hour after midnight": (midnight + 3_600, [0]),
         "an hour before midnight": (midnight + DAY - 3_600, [0, 1]),
         "an hour before midnight, less a second": (midnight + DAY - 3_601, [0]),
+        "by a clock that was never set": (0, [0]),
     }
     return [
         {

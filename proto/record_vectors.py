@@ -1,4 +1,4 @@
-"""Vectors of what is signed: envelopes, announcements, manifests, holdings, and the set that keeps the newest."""
+"""Vectors of what is signed: envelopes, announcements, holdings; and the messages that the others are made of."""
 
 import hashlib
 import ipaddress
@@ -28,8 +28,11 @@ from vector_parts import (
 
 from mirrord.core.records import records_pb2 as pb
 
-HEAD, ANNOUNCEMENT = 1, 2
+HEAD, ANNOUNCEMENT, ADMISSION, EQUIVOCATION = 1, 2, 3, 4
 DAY = 86_400
+YEAR = 365 * DAY
+MEMBER, VOUCHER, CURATOR, REVOKED = 1, 2, 3, 4
+OPEN, VOUCHED, LISTED = 1, 2, 3
 # p = 2^255 - 19 has points of small order; L is the order of the group that signatures live in.
 _ORDER = 2**252 + 27742317777372353535851937790883648493
 _IDENTITY = (1).to_bytes(32, "little")
@@ -55,6 +58,24 @@ def head(version: int = 1, collection: str = MUSIC, issued_at: int = NOW, **more
     digest = hashlib.sha256(b"body %d" % version).digest()
     values = {"version": version, "issued_at": issued_at, "body_sha256": digest, "body_bytes": 1_000}
     return pb.ManifestHead(**{"collection": public(collection), **values, **more})
+
+
+def word(subject: str, grant: int = MEMBER, sequence: int = NOW, **more: Any) -> pb.Admission:
+    """Return what somebody says of a subject for a year."""
+    issued_at = more.pop("issued_at", NOW)
+    values = {"sequence": sequence, "issued_at": issued_at, "expires_at": issued_at + YEAR, "grant": grant}
+    return pb.Admission(**{"collection": public(MUSIC), "subject": public(subject), **values, **more})
+
+
+def policy(chosen: int, sequence: int = NOW, collection: str = MUSIC) -> pb.Admission:
+    """Return a collection's policy."""
+    return word(collection, 0, sequence, collection=public(collection), policy=chosen)
+
+
+def proof(first: bytes, second: bytes, author: str = ALICE) -> pb.Envelope:
+    """Return the proof that two envelopes contradict each other; in order, unless they are given otherwise."""
+    body = wire(pb.Equivocation(first=first, second=second))
+    return pb.Envelope(kind=pb.EQUIVOCATION, author_key=public(author), body=body)
 
 
 def _announcement_value(message: pb.Announcement, parts: list[dict[str, Any]], **more: Any) -> dict[str, Any]:
@@ -209,6 +230,7 @@ def envelopes() -> list[Case]:
     bodies = {
         "a manifest head": (HEAD, wire(head()), MUSIC),
         "an announcement": (ANNOUNCEMENT, wire(minimal()), ALICE),
+        "an admission": (ADMISSION, wire(word(ALICE)), MUSIC),
         "a body with unknown fields": (ANNOUNCEMENT, wire(minimal()) + UNKNOWN_FIELD, ALICE),
         "a body with an overlong varint": (ANNOUNCEMENT, overlong, ALICE),
         "a body that is not a record": (ANNOUNCEMENT, b"only bytes are signed", ALICE),
@@ -270,7 +292,7 @@ def _bad_envelopes(good: bytes, body: bytes) -> list[Case]:
     }
     return [
         bad("kind 0", wire(envelope(0, body, ALICE)), "unknown_kind"),
-        bad("kind 3", wire(envelope(3, body, ALICE)), "unknown_kind"),
+        bad("kind 5", wire(envelope(5, body, ALICE)), "unknown_kind"),
         *(bad(name, data, "bad_signature") for name, data in forged.items()),
         *(bad(name, data, "malformed") for name, data in shapeless.items()),
         *(bad(name, data, "oversized") for name, data in too_long.items()),
@@ -300,74 +322,4 @@ def holdings() -> list[Case]:
         bad("bytes behind the end", b"\x01" + stored(b"\x06\0\x01") + b"\0", "malformed"),
         bad("raw, 12,501 bytes", b"\0" + bytes(12_501), "oversized"),
         bad("a bomb", b"\x01" + deflated_zeros(1_000_000), "oversized"),
-    ]
-
-
-def says(sequence: int, author: str = ALICE, collection: str = MUSIC, **more: Any) -> str:
-    """Return an announcement's envelope."""
-    made = minimal(sequence, collections=[part(collection)], **more)
-    return wire(envelope(ANNOUNCEMENT, wire(made), author)).hex()
-
-
-def manifest(message: pb.ManifestHead, author: str = MUSIC) -> str:
-    """Return a manifest head's envelope."""
-    return wire(envelope(HEAD, wire(message), author)).hex()
-
-
-def admit(data: str, expect: str = "accepted", now: int = NOW) -> Case:
-    """Return the step of receiving an envelope."""
-    return {"now": now, "admit": data, "expect": expect}
-
-
-def expire(now: int, retired: int, dropped: int) -> Case:
-    """Return the step of looking what is past its time."""
-    return {"now": now, "retired": retired, "dropped": dropped}
-
-
-def admissions() -> list[Case]:
-    """Return what one node answers to records in turn; it has joined the first collection only."""
-    first = says(5)
-    stories: dict[str, list[Case]] = {
-        "the highest sequence wins": [admit(says(5)), admit(says(7, issued_at=NOW - 9)), admit(says(6), "stale")],
-        "the same record again": [admit(first), admit(first, "stale")],
-        "one sequence, two records": [admit(says(5)), admit(says(5, operator="x"), "equivocation")],
-        "two authors, one sequence": [admit(says(5)), admit(says(5, BOB))],
-        "not about a joined collection": [admit(says(5, collection=FILMS), "foreign_collection")],
-        "it left our collection, and we had it": [admit(says(5)), admit(says(6, collection=FILMS))],
-        "600 s ahead": [admit(says(5, issued_at=NOW + 600)), admit(says(6, issued_at=NOW + 601), "from_future")],
-        "expired": [admit(says(5, lifetime=10), "expired", NOW + 10), admit(says(5, lifetime=10), now=NOW + 9)],
-        "retired 1,200 s before its end, dropped at its end, never back": [
-            admit(says(5, lifetime=5_000)),
-            expire(NOW + 3_799, 0, 0),
-            expire(NOW + 3_800, 1, 0),
-            expire(NOW + 5_000, 0, 1),
-            admit(says(5), "stale", NOW + 5_000),
-            admit(says(6), now=NOW + 5_000),
-        ],
-        "manifest heads": [
-            admit(manifest(head(1))),
-            admit(manifest(head(3))),
-            admit(manifest(head(2)), "stale"),
-            admit(manifest(head(3, body_bytes=1)), "equivocation"),
-            admit(manifest(head(4), ALICE), "wrong_author"),
-            admit(manifest(head(4, FILMS), FILMS), "foreign_collection"),
-            admit(manifest(head(4, issued_at=NOW + 601)), "from_future"),
-        ],
-        "a table that is full takes news of whom it knows": [
-            admit(says(5)),
-            admit(says(5, BOB), "table_full"),
-            admit(says(6)),
-            admit(manifest(head(1))),
-        ],
-    }
-    stories["what never travels"] = [
-        admit(first[:-2], "malformed"),
-        admit(first[:-2] + ("00" if first[-2:] != "00" else "01"), "bad_signature"),
-        admit(wire(envelope(3, b"", ALICE)).hex(), "unknown_kind"),
-        admit(wire(envelope(ANNOUNCEMENT, wire(minimal(operator="x" * 65)), ALICE)).hex(), "oversized"),
-    ]
-    common = {"joined": public(MUSIC).hex(), "dead_band_seconds": 1_200}
-    return [
-        {"name": name, **common, "records_max": 1 if "full" in name else 200_000, "steps": steps}
-        for name, steps in stories.items()
     ]

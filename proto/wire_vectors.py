@@ -10,10 +10,8 @@ MIB = 2**20
 C = public(MUSIC)
 HASH = bytes(range(32))
 REFUSED = "protocol"
-
-
-def _entry(identity: bytes, sequence: int) -> bytes:
-    return identity + sequence.to_bytes(8, "big")
+SEEN_AT = bytes([203, 0, 113, 9])
+SEEN_AT_6 = bytes.fromhex("20010db8000000000000000000000009")
 
 
 Good: TypeAlias = tuple[str, pb.Message, str, dict[str, Any]]
@@ -26,15 +24,28 @@ def _greetings() -> list[Good]:
     return [
         (
             "hello",
-            pb.Message(hello=pb.Hello(**hello, collections=[low, high])),  # type: ignore[arg-type]
+            pb.Message(hello=pb.Hello(**hello, collections=[low, high], seen_at=SEEN_AT)),  # type: ignore[arg-type]
             "hello",
-            {**hello, "collections": [low.hex(), high.hex()]},
+            {**hello, "collections": [low.hex(), high.hex()], "seen_at": "203.0.113.9"},
+        ),
+        (
+            "hello to a node that comes over IPv6",
+            pb.Message(hello=pb.Hello(version_min=1, version_max=1, seen_at=SEEN_AT_6)),
+            "hello",
+            {
+                "version_min": 1,
+                "version_max": 1,
+                "agent": "",
+                "unix_seconds": 0,
+                "collections": [],
+                "seen_at": "2001:db8::9",
+            },
         ),
         (
             "hello of a node without collections",
             pb.Message(hello=pb.Hello(version_min=1, version_max=1)),
             "hello",
-            {"version_min": 1, "version_max": 1, "agent": "", "unix_seconds": 0, "collections": []},
+            {"version_min": 1, "version_max": 1, "agent": "", "unix_seconds": 0, "collections": [], "seen_at": ""},
         ),
     ]
 
@@ -66,10 +77,16 @@ def _reconciling() -> list[Good]:
         (
             "listing",
             pb.Message(
-                listing=pb.Listing(collection=C, bits=4, buckets=[1, 9], entries=_entry(a, 5) + _entry(b, 2**63 - 1))
+                listing=pb.Listing(collection=C, bits=4, buckets=[1, 9], ids=a + b, base=5, above=[0, 2**63 - 6])
             ),
             "listing",
             {"collection": C.hex(), "bits": 4, "buckets": [1, 9], "entries": [[a.hex(), 5], [b.hex(), 2**63 - 1]]},
+        ),
+        (
+            "listing of a sequence of 64 bits, which no record has",
+            pb.Message(listing=pb.Listing(collection=C, ids=a, buckets=[0], base=2**64 - 1, above=[0])),
+            "listing",
+            {"collection": C.hex(), "bits": 0, "buckets": [0], "entries": [[a.hex(), 2**64 - 1]]},
         ),
         (
             "listing of an empty bucket",
@@ -107,6 +124,19 @@ def _carrying() -> list[Good]:
             pb.Message(blob_chunk=pb.BlobChunk(sha256=HASH, offset=0, data=b"abc")),
             "blob_chunk",
             {"sha256": HASH.hex(), "offset": 0, "data": "616263"},
+        ),
+        ("probe", pb.Message(probe=pb.Probe(port=65_535)), "probe", {"port": 65_535}),
+        (
+            "probe result",
+            pb.Message(probe_result=pb.ProbeResult(port=7_700, reached=True)),
+            "probe_result",
+            {"port": 7_700, "reached": True},
+        ),
+        (
+            "probe result of a port that nobody answers at",
+            pb.Message(probe_result=pb.ProbeResult(port=1)),
+            "probe_result",
+            {"port": 1, "reached": False},
         ),
         (
             "blob missing",
@@ -163,6 +193,7 @@ def _bad_greetings() -> dict[str, bytes]:
         "hello with 65 collections": _hello(collections=[i.to_bytes(32, "big") for i in range(65)]),
         "hello with an agent of 65 bytes": _hello(agent="x" * 65),
         "hello with a line feed": _hello(agent="a\nb"),
+        "hello seen at an address of 5 bytes": _hello(seen_at=bytes(5)),
         "hello with text that is not UTF-8": field(1, b"\x08\x01\x10\x01" + field(3, b"\xff")),
     }
 
@@ -180,7 +211,7 @@ def _bad_others() -> dict[str, bytes]:
     def goodbye(reason: str) -> bytes:
         return wire(pb.Message(goodbye=pb.Goodbye(code=pb.Goodbye.STOPPING, reason=reason)))
 
-    one, two = _entry(bytes(8), 5), _entry(b"\x01" * 8, 5)
+    one, two = bytes(8), b"\x01" * 8
     return {
         "summary without a collection": wire(pb.Message(summary=pb.Summary(root=1))),
         "buckets of 16 bits": buckets(16, 8 << 16),
@@ -190,10 +221,16 @@ def _bad_others() -> dict[str, bytes]:
         "listing with buckets out of order": listing(buckets=[2, 1]),
         "listing with a bucket twice": listing(buckets=[1, 1]),
         "listing with a bucket out of range": listing(buckets=[16]),
-        "listing with half an entry": listing(entries=one[:8]),
-        "listing with entries out of order": listing(entries=two + one),
-        "listing with an id twice": listing(entries=one + _entry(bytes(8), 6)),
-        "listing of 8,193 entries": listing(entries=one * 8_193),
+        "listing with half an id": listing(ids=one[:4], above=[0]),
+        "listing with a sequence too few": listing(ids=one + two, base=5, above=[0]),
+        "listing with a sequence too many": listing(ids=one, base=5, above=[0, 0]),
+        "listing with a sequence beyond 64 bits": listing(ids=one, base=2**64 - 1, above=[1]),
+        "listing with ids out of order": listing(ids=two + one, base=5, above=[0, 0]),
+        "listing with an id twice": listing(ids=one + one, base=5, above=[0, 1]),
+        "listing of 8,193 entries": listing(ids=one * 8_193, base=5, above=[0] * 8_193),
+        "probe of port 0": wire(pb.Message(probe=pb.Probe())),
+        "probe of port 65,536": wire(pb.Message(probe=pb.Probe(port=65_536))),
+        "probe result of port 0": wire(pb.Message(probe_result=pb.ProbeResult(reached=True))),
         "record request with half an id": wire(pb.Message(record_request=pb.RecordRequest(collection=C, ids=b"abc"))),
         "record request of 8,193 ids": wire(
             pb.Message(record_request=pb.RecordRequest(collection=C, ids=bytes(8 * 8_193)))

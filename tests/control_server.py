@@ -43,6 +43,7 @@ class ScriptedDaemon:
     stopped: trio.Event | None = None
     reasons_for: dict[CollectionId, ScriptedReasons] | None = None
     supposed: list[int | None] = field(default_factory=list)
+    dht_nodes: int = 0
     words: tuple[Admission, ...] = ()
 
     def statistics(self) -> Statistics:
@@ -57,7 +58,7 @@ class ScriptedDaemon:
         return {each.collection: ScriptedReasons(decisions_on(each.shards)) for each in joined if not each.leaving_by}
 
     def transfer(self) -> Transfer:
-        return Transfer(5_000_000_000, 400_000_000_000, 1_250_000, 12_500_000)
+        return Transfer(5_000_000_000, 400_000_000_000, 1_250_000, 12_500_000, self.dht_nodes)
 
     async def _do(self, *asked: object) -> None:
         self.asked.append(asked)

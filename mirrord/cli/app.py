@@ -54,7 +54,7 @@ TOP: Final = (
         QuickCommand,
     ),
     Lazy("plan", "mirrord.cli.plan:plan", "Say why this node holds, claims, skips or waits.", QuickCommand),
-    Lazy("simulate", "mirrord.cli.simulate:simulate", "Try a placement policy on thousands of simulated nodes."),
+    Lazy("simulate", "mirrord.cli.simulate:simulate", "Try placement or gossip on thousands of simulated nodes."),
     Lazy("leave", "mirrord.cli.leaving:leave_all", "Leave every collection gracefully.", QuickCommand),
     Lazy(
         "set-port",

@@ -14,7 +14,7 @@ from rich.text import Text
 from mirrord.cli.text import counted
 from mirrord.simulation.gossip.result import GossipResult
 from mirrord.simulation.gossip.wire import Sort
-from mirrord.simulation.listing import GOSSIP
+from mirrord.simulation.wishes import GOSSIP
 
 SCHEMA: Final = 1
 """Of the JSON; it changes where a field changes its meaning."""

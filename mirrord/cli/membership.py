@@ -96,6 +96,8 @@ def _state(collection: CollectionShape) -> Cell:
         return Cell("being left", "dim")
     if collection.leaving_by:
         return Cell(f"leaving, seeds until {format_moment(collection.leaving_by)} at most", "yellow")
+    if not collection.is_admitted:
+        return Cell(f"does not count: {collection.policy}", "yellow")
     if not collection.manifest_version:
         return Cell("no manifest yet", "yellow")
     below = collection.coverage.below_target

@@ -15,10 +15,11 @@ from rich.text import Text
 from mirrord.cli.output import print_lines, say
 from mirrord.cli.table import Column, own_screen, table_lines
 from mirrord.cli.text import counted
-from mirrord.simulation.listing import GOSSIP, GOSSIP_SUMMARY, policy_summaries, scenario_summaries
+from mirrord.simulation.listing import GOSSIP_SUMMARY, policy_summaries, scenario_summaries
 from mirrord.simulation.report_figures import FIGURES, say_hours, say_percent
 from mirrord.simulation.result import Result
 from mirrord.simulation.scenarios import SCENARIOS
+from mirrord.simulation.wishes import GOSSIP
 from mirrord.sizes import format_size
 
 SCHEMA: Final = 1

@@ -15,6 +15,7 @@ from mirrord.control.shapes import (
     CountersShape,
     CoverageShape,
     NodeShape,
+    OwnAddressShape,
     Status,
     TransferShape,
 )
@@ -69,8 +70,25 @@ def _node_lines(screen: Screen, node: NodeShape, version: str) -> Iterator[str]:
         yield "  " + screen.paint(f"{off}: nothing is claimed or announced until it is set (is NTP on?)", "red")
     if node.fetching_paused:
         yield "  " + screen.paint(f"fetching is paused: {printable(node.fetching_paused)}", "yellow")
+    yield from _reach_lines(screen, node.own_addresses)
     known = f"{node.nodes_alive} alive, {node.nodes_away} away, {node.nodes_gone} gone"
     yield f"  peers     {known}; {counted(node.sessions, 'session')}"
+
+
+def _reach_lines(screen: Screen, own: tuple[OwnAddressShape, ...]) -> Iterator[str]:
+    """Yield what peers found that dialled back."""
+    told = [each for each in own if each.finding != "local"]
+    for each in told:
+        address = printable(each.address)
+        if each.finding == "reached":
+            yield f"  reachable {screen.paint('yes', 'green')} ({counted(each.reached_by, 'peer')}): {address}"
+        elif each.finding == "not_reached":
+            yield f"  reachable {screen.paint('no', 'yellow')}: {address}"
+            yield "            nobody gets through to it: is the port forwarded? It dials out all the same"
+        else:
+            yield f"  reachable not known yet: {address}"
+    if own and not told:
+        yield "  reachable in its own network; no public address is known"
 
 
 def _found_lines(counters: CountersShape, transfer: TransferShape) -> Iterator[str]:

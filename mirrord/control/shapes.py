@@ -23,6 +23,19 @@ class Answer(Shape, frozen=True, kw_only=True):
     at: float
 
 
+class OwnAddressShape(Shape, frozen=True, kw_only=True):
+    """One of this node's own addresses.
+
+    ``finding`` is what peers found that dialled back: "reached" (by so many of them), "not_reached" or "not_probed";
+    or "local", of one that is not public.  ``announced``: others are told of it.
+    """
+
+    address: str
+    finding: str
+    reached_by: int
+    announced: bool
+
+
 class NodeShape(Shape, frozen=True, kw_only=True):
     """This node itself.  ``fetching_paused`` says why, and is empty while nothing is paused.
 
@@ -45,6 +58,9 @@ class NodeShape(Shape, frozen=True, kw_only=True):
     clock_offset_seconds: float | None = None
     clock_wrong: bool = False
     equivocators: int = 0
+    own_addresses: tuple[OwnAddressShape, ...] = ()
+    known_addresses: int = 0
+    proved_addresses: int = 0
 
 
 class TransferShape(Shape, frozen=True, kw_only=True):

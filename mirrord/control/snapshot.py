@@ -10,6 +10,7 @@ from mirrord.control.shapes import (
     CountersShape,
     CoverageShape,
     NodeShape,
+    OwnAddressShape,
     Peers,
     PeerShape,
     Shards,
@@ -26,6 +27,7 @@ from mirrord.core.statistics import (
     Counters,
     Coverage,
     NodeStatistics,
+    OwnAddress,
     PeerStatistics,
     ShardRole,
     ShardStatus,
@@ -125,6 +127,15 @@ def _node(node: NodeStatistics) -> NodeShape:
         clock_offset_seconds=node.clock_offset_seconds,
         clock_wrong=node.clock_wrong,
         equivocators=node.equivocators,
+        own_addresses=tuple(_own_address(own) for own in node.own_addresses),
+        known_addresses=node.known_addresses,
+        proved_addresses=node.proved_addresses,
+    )
+
+
+def _own_address(own: OwnAddress) -> OwnAddressShape:
+    return OwnAddressShape(
+        address=str(own.address), finding=own.finding.value, reached_by=own.reached_by, announced=own.announced
     )
 
 

@@ -195,6 +195,10 @@ DIALS_MAX: Final = 4
 """Dials under way at once: 24 a minute where all time out, which finds eight peers even if most are gone, and
 is no port scan."""
 
+REDIALS_BURST: Final = 8
+"""Dials at once in the place of such as failed, while sessions are lacking; one more comes back each twelfth of a
+gossip period.  Dead addresses, of which anybody can announce thousands, delay a new node by less."""
+
 PROBES_MAX: Final = 2
 """Probes for others under way at once: half of our own dials, so that they never wait for strangers."""
 

@@ -133,7 +133,7 @@ class Node:
             case ev.MessageReceived():
                 self._learn(gossip.received(event.session, event.message, now, out), now, out)
             case ev.DialFailed():
-                gossip.dial_failed(event, now)
+                gossip.dial_failed(event, now, out)
             case ev.AddressesFound():
                 gossip.found(event, now)
             case ev.AddressProbed():

@@ -64,16 +64,20 @@ class Ports:
         if coordination and coordination == bittorrent:
             raise UsageError(f"port {coordination} cannot serve peers and swarm members both", "give two ports")
         async with self._changing:
+            before = (self._coordination, self._bittorrent)
             try:
                 if coordination:
                     await self._set_coordination(coordination)
                 if bittorrent:
                     await self._set_bittorrent(bittorrent)
-            finally:
-                await self.announce()  # of two ports the first may have changed where the second could not
+            finally:  # of two ports the first may have changed where the second could not
+                if (self._coordination, self._bittorrent) != before:
+                    await self.announce()
 
     async def _set_coordination(self, port: int) -> None:
         addresses = _with_port(self._coordination, port)
+        if addresses == self._coordination:
+            return
         try:
             await self._network.listen_on(addresses)
         except ConfigError as error:  # here it is not the configuration that is wrong
@@ -83,6 +87,8 @@ class Ports:
 
     async def _set_bittorrent(self, port: int) -> None:
         addresses = _with_port(self._bittorrent, port)
+        if addresses == self._bittorrent:
+            return
         await self._engine.listen_on(interfaces_of(addresses))
         self._bittorrent, self._announced_bittorrent = addresses, _with_port(self._announced_bittorrent, port)
         _log.info("listening for swarm members elsewhere", listening=[str(a) for a in addresses])

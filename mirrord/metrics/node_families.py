@@ -6,7 +6,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 
 from mirrord.core.errors import RejectReason
 from mirrord.core.events import AddressSource
-from mirrord.core.statistics import Counters, Liveness, NodeStatistics, PeerStatistics, Transfer
+from mirrord.core.statistics import Counters, Finding, Liveness, NodeStatistics, PeerStatistics, Transfer
 
 
 def node_families(node: NodeStatistics) -> Iterator[Metric]:
@@ -44,6 +44,16 @@ def node_families(node: NodeStatistics) -> Iterator[Metric]:
     )
     yield GaugeMetricFamily("mirrord_stopping", "1 while the daemon stops, else 0.", node.stopping)
     yield GaugeMetricFamily("mirrord_sessions", "Open sessions with peers.", node.sessions)
+    own = GaugeMetricFamily(
+        "mirrord_own_addresses", "Addresses of this node, by what peers that dialled back found.", labels=("finding",)
+    )
+    for finding in Finding:
+        own.add_metric((finding.value,), sum(address.finding is finding for address in node.own_addresses))
+    yield own
+    yield GaugeMetricFamily("mirrord_known_addresses", "Addresses of peers in the address book.", node.known_addresses)
+    yield GaugeMetricFamily(
+        "mirrord_proved_addresses", "Those of them where a node has spoken with this one.", node.proved_addresses
+    )
 
 
 def peer_families(peers: Sequence[PeerStatistics]) -> Iterator[Metric]:

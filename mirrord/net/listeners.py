@@ -11,9 +11,13 @@ from mirrord.net.endpoints import accept_forever, address_of, open_listeners
 
 @dataclass(slots=True)
 class _Open:
-    """One socket, the address that asked for it, and what ends it; ``gone`` is set once it is closed."""
+    """One socket, the address that asked for it and the one it got, and what ends it.
+
+    ``gone`` is set once it is closed; its address can still be asked for then.
+    """
 
     wanted: Address
+    address: Address
     listener: trio.SocketListener
     scope: trio.CancelScope = field(default_factory=trio.CancelScope)
     gone: trio.Event = field(default_factory=trio.Event)
@@ -34,7 +38,7 @@ class Listeners:
     @property
     def addresses(self) -> tuple[Address, ...]:
         """Where they really listen, with the ports that the system chose."""
-        return tuple(address_of(each.listener) for each in self._open)
+        return tuple(each.address for each in self._open)
 
     async def open(self, addresses: tuple[Address, ...]) -> None:
         """Listen at each address, besides those that are open already.
@@ -46,7 +50,8 @@ class Listeners:
         try:
             for address in addresses:
                 if address not in known:
-                    fresh += [_Open(address, listener) for listener in await open_listeners((address,))]
+                    listeners = await open_listeners((address,))
+                    fresh += [_Open(address, address_of(listener), listener) for listener in listeners]
         except BaseException:
             for each in fresh:
                 each.listener.socket.close()

@@ -5,9 +5,6 @@ from typing import Final
 from mirrord.simulation.policy import policy_names
 from mirrord.simulation.scenarios import SCENARIOS
 
-GOSSIP: Final = "gossip"
-"""The scenario that is about how records travel, and knows no policy."""
-
 GOSSIP_SUMMARY: Final = "how records travel: a steady network in which some announce a change, and some mean harm"
 
 _POLICIES: Final = {

@@ -3,8 +3,12 @@
 import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Final
 
 from mirrord.core.errors import UsageError
+
+GOSSIP: Final = "gossip"
+"""The scenario that is about how records travel, and knows no policy."""
 
 
 @dataclass(frozen=True, slots=True)

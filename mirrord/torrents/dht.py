@@ -5,9 +5,11 @@ DHT nodes from one run to the next, so that routers are needed once in a node's 
 """
 
 from collections.abc import Awaitable, Callable
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Final
 
+import libtorrent as lt
 import structlog
 import trio
 
@@ -21,6 +23,9 @@ from mirrord.torrents.sealed_file import unseal, write_sealed
 from mirrord.torrents.session import Session
 
 _MAGIC: Final = b"mirrord dht 1\n"
+_KNOWN_MAX: Final = 100
+"""DHT nodes to begin with: a bucket has eight, and each asked tells eight more."""
+
 _SAVE_EVERY_SECONDS: Final = 900.0
 """A daemon that is killed loses no more than this, which ages by hours, not by minutes."""
 
@@ -40,10 +45,14 @@ class Dht:
         self._news = trio.Event()
         self.nodes = 0
 
-    def start(self) -> None:
-        """Begin to take part; libtorrent must listen already."""
+    def start(self, known: tuple[Address, ...] = ()) -> None:
+        """Begin to take part; libtorrent must listen already.  ``known`` is what :meth:`known` said."""
         if self._settings is not None:
-            self._session.start_dht()
+            self._session.start_dht(known)
+
+    async def known(self) -> tuple[Address, ...]:
+        """Return some DHT nodes that it knows, to begin with elsewhere."""
+        return nodes_in(await self._session.dht_state()) if self._settings is not None else ()
 
     def seek(self, effect: SeekPeers) -> None:
         """Look for a collection's nodes, and announce ourselves where that is wished."""
@@ -81,6 +90,13 @@ class Dht:
             await trio.to_thread.run_sync(write_sealed, self._settings.state, _MAGIC, state)
         except OSError as error:
             _log.warning("the DHT's state was not kept; routers will be asked", detail=f"{error.filename}: {error}")
+
+
+def nodes_in(state: bytes) -> tuple[Address, ...]:
+    """Return the DHT nodes that a state names: 4 or 16 bytes of address and 2 of port each (BEP 5, BEP 32)."""
+    entries = lt.bdecode(state).get(b"dht state", {})
+    packed = [*entries.get(b"nodes", ()), *entries.get(b"nodes6", ())][:_KNOWN_MAX]
+    return tuple(Address(str(ip_address(entry[:-2])), int.from_bytes(entry[-2:], "big")) for entry in packed)
 
 
 def load_dht_state(path: Path) -> bytes | None:

@@ -181,11 +181,15 @@ class LibtorrentEngine:
         if interfaces == before:
             return
         check_free(interfaces, before)
+        known = await self._dht.known() if self._dht is not None else ()
         try:
             await self._move(shop.session, interfaces)
         except EngineError:  # somebody was quicker than we were
             await self._move(shop.session, before)
             raise
+        finally:
+            if self._dht is not None:
+                self._dht.start(known)
 
     async def _move(self, session: Session, interfaces: str) -> None:
         self._listening.expect(interfaces)

@@ -1,5 +1,6 @@
 """Where BitTorrent listens: whether it can, and what libtorrent says came of it."""
 
+import errno
 import socket
 from contextlib import closing
 from typing import Final
@@ -13,6 +14,9 @@ from mirrord.torrents.engine import places_of
 
 _ANSWER_SECONDS: Final = 10.0
 """libtorrent opens sockets in milliseconds; a machine that swaps may take seconds."""
+
+_NOT_TO_BE_HAD: Final = frozenset({errno.EADDRINUSE, errno.EACCES, errno.EPERM})
+"""Where an address is not there (no IPv6, a VPN that is down) another of the list may do, as at the start."""
 
 _HINT: Final = "choose an address of this machine and a port from 1024 to 65535 that is free"
 
@@ -65,7 +69,7 @@ class Listening:
 
 
 def check_free(interfaces: str, since: str) -> None:
-    """Raise EngineError where a place is not to be had.  What is in both lists is ours already.
+    """Raise EngineError where a port is not to be had.  What is in both lists is ours already.
 
     libtorrent lets go of the old places before it asks for the new ones; asking first leaves it where
     it is.
@@ -86,5 +90,7 @@ def _try_to_bind(place: Address, kind: socket.SocketKind) -> None:
                 probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
             probe.bind((place.host, place.port))
     except OSError as error:
+        if error.errno not in _NOT_TO_BE_HAD:
+            return
         of_kind = "TCP" if kind is socket.SOCK_STREAM else "UDP"
         raise EngineError(f"cannot listen for BitTorrent on {place} ({of_kind}): {error.strerror}", _HINT) from None

@@ -5,6 +5,7 @@ would stop the whole program, so none is made: what they would return comes back
 """
 
 import socket
+from collections.abc import Iterable
 from typing import Final
 
 import libtorrent as lt
@@ -87,12 +88,17 @@ class Session:
         self._session.post_session_stats()
 
     def listen_on(self, interfaces: str) -> None:
-        """Listen there and no longer where it did; answered by ListeningChanged for each socket."""
-        self._session.apply_settings({"listen_interfaces": interfaces})
+        """Listen there and no longer where it did, without a DHT; answered by ListeningChanged for each socket.
 
-    def start_dht(self) -> None:
-        """Take part in the DHT, on the sockets that listen now and later."""
+        On a socket that it is given while it runs, libtorrent's DHT knows nobody and asks nobody (measured).
+        """
+        self._session.apply_settings({"enable_dht": False, "listen_interfaces": interfaces})
+
+    def start_dht(self, known: Iterable[Address]) -> None:
+        """Take part in the DHT on the sockets that listen now; ``known`` are DHT nodes to ask beside the routers."""
         self._session.apply_settings({"enable_dht": True})
+        for node in known:
+            self._session.add_dht_node((node.host, node.port))
 
     def look_up(self, info_hash: bytes, port: int) -> None:
         """Look in the DHT who is under ``info_hash`` (20 bytes), and put ``port`` of this machine there unless it is 0.

@@ -77,6 +77,7 @@ def _dht(settings: EngineSettings) -> dict[str, str | int | bool]:
     if _is_within_one_machine(settings.listen_interfaces):
         # Rules against one machine that poses as many would leave a network within one machine without anybody.
         found |= {"dht_restrict_routing_ips": False, "dht_restrict_search_ips": False}
+        found["dht_block_ratelimit"] = 1_000  # packets a second of one address; with the default of 5 all are banned
     return found
 
 

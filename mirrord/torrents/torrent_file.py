@@ -105,9 +105,13 @@ def load_torrent(data: bytes) -> LoadedTorrent:
 
 def _refuse_links_to_elsewhere(torrent: lt.torrent_info) -> None:
     """Refuse what makes libtorrent take files from other torrents, or speak another transport."""
-    if torrent.similar_torrents() or torrent.collections():
+    try:
+        refers, is_special = torrent.similar_torrents() or torrent.collections(), torrent.ssl_cert() or torrent.is_i2p()
+    except UnicodeDecodeError:
+        raise EngineError("the .torrent has text that is not UTF-8", _HINT) from None
+    if refers:
         raise EngineError("the .torrent refers to files of other torrents", _HINT)
-    if torrent.ssl_cert() or torrent.is_i2p():
+    if is_special:
         raise EngineError("the .torrent asks for its own TLS certificate or for I2P", _HINT)
 
 

@@ -13,8 +13,8 @@ from tests.integration.daemon.running_nodes import RunningNode
 from tests.integration.daemon.small_collection import build, open_shop
 
 _NODES: Final = 60
-_SHARDS: Final = 20
-_COPIES: Final = 5
+_SHARDS: Final = 12
+_COPIES: Final = 3
 _TIMING: Final = "lan"
 """Agrees within a minute, and costs several times what the default, which is for volunteers' lines, costs."""
 

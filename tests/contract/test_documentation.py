@@ -9,9 +9,15 @@ import pytest
 from mirrord.cli.app import GROUPS, TOP
 from mirrord.cli.main import main
 from mirrord.config.keys import FIELDS, description_of
+from mirrord.core.gossip.reached import COUNTED
+from mirrord.core.statistics import Transfer
+from mirrord.metrics.exposition import Snapshot, SnapshotCollector
+from mirrord.net.reached import NetLimit
+from mirrord.simulation.gossip.result import GossipResult
 from mirrord.simulation.policy import policy_names
 from mirrord.simulation.result import Bounds, Result, Sample
 from mirrord.simulation.scenarios import SCENARIOS
+from tests.builders import NETWORK, make_statistics
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
@@ -48,9 +54,23 @@ def test_every_command_is_documented() -> None:
     assert not [name for name in commands if f"`mirrord {name}" not in guide]
 
 
+def test_every_metric_is_documented() -> None:
+    snapshot = Snapshot(make_statistics(), NETWORK, Transfer())
+    told = [family.name for family in SnapshotCollector(snapshot, "0.1.0", 0, 0.0).collect()]
+    guide = (DOCS / "operating.md").read_text()
+    ours = [name for name in told if not name.startswith("process_")]
+    assert len(ours) > 50
+    assert not [name for name in ours if not re.search(rf"`{name}(_total)?[`{{]", guide)]
+
+
+def test_every_limit_that_is_counted_is_documented() -> None:
+    guide = (DOCS / "operating.md").read_text()
+    assert not [name for name in (*NetLimit, *COUNTED) if f"`{name.lower()}`" not in guide]
+
+
 def test_everything_that_can_be_simulated_is_documented(capsys: pytest.CaptureFixture[str]) -> None:
     guide = (DOCS / "simulation.md").read_text()
-    figures = {field.name for shape in (Result, Bounds, Sample) for field in fields(shape)}
+    figures = {field.name for shape in (Result, Bounds, Sample, GossipResult) for field in fields(shape)}
     assert not [name for name in (*SCENARIOS, *policy_names(), *sorted(figures)) if f"`{name}`" not in guide]
     assert main(["simulate", "--help"]) == 0
     options = set(re.findall(r"--[a-z-]+", capsys.readouterr().out)) - {"--help"}

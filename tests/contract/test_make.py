@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-TARGETS = {"demo", "test", "lint", "bench", "placement-report", "proto", "lock", "clean", "help"}
+TARGETS = {"demo", "test", "lint", "bench", "fuzz", "placement-report", "proto", "lock", "clean", "help"}
 
 pytestmark = pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
 

@@ -10,7 +10,7 @@ from google.protobuf.descriptor import Descriptor, EnumDescriptor
 
 from mirrord.core import limits
 from mirrord.core.errors import RejectReason
-from mirrord.core.gossip.gossip import _ROTATE_ROUNDS, _SESSIONS_WANTED
+from mirrord.core.gossip.dialling import _ROTATE_ROUNDS, ANCHORS_KEPT, SESSIONS_WANTED
 from mirrord.core.gossip import rendezvous
 from mirrord.core.placement import (
     calling,
@@ -36,7 +36,7 @@ FOLDER = Path(__file__).resolve().parents[2] / "proto"
 PAGE = (FOLDER / "README.md").read_text(encoding="utf-8")
 FLAT = " ".join(PAGE.split())
 CODE = {word for span in re.findall(r"`([^`\n]+)`", PAGE) for word in re.findall(r"\w+", span)}
-LINES_MAX = 460
+LINES_MAX = 570
 # What a node allows itself, or allows a connection (channel.md): another program may do as it likes.
 LOCAL_LIMITS = {
     *("KIB", "MIB"),
@@ -49,6 +49,14 @@ LOCAL_LIMITS = {
     *("NETWORK_STOP_SECONDS", "SESSIONS_DIALLED_RESERVE", "SESSIONS_PER_NETWORK_MAX", "HANDSHAKES_MAX"),
     *("HANDSHAKES_PER_SECOND", "HANDSHAKES_BURST", "NETWORK_HANDSHAKES_PER_SECOND", "NETWORK_HANDSHAKES_BURST"),
     *("NETWORKS_TRACKED_MAX", "ACCEPT_RETRY_SECONDS"),
+    *("PEER_RECEIVED_BURST_BYTES", "PEER_RECEIVED_BYTES_PER_SECOND", "PEER_SENT_BURST_BYTES"),
+    *("PEER_SENT_BYTES_PER_SECOND", "PEER_WORK_BURST_SECONDS", "PEER_WORK_SECONDS_PER_SECOND"),
+    *("FRAME_OVERHEAD_SECONDS", "NETWORK_BUDGETS_MAX", "BUDGET_WAIT_MAX_SECONDS", "PEER_OVERSPENT_SECONDS"),
+    *("PEERS_TRACKED_MAX", "RECORDS_MAX_BYTES"),
+    *("ADDRESSES_PER_NEIGHBOURHOOD_MAX", "ADDRESSES_NOT_PUBLIC_MAX", "CONTACT_FAILURES_MAX", "HEARSAY_PORT_MIN"),
+    "REDIALS_BURST",
+    *("PROBES_MAX", "PROBES_BURST", "SESSION_PROBES_BURST", "PROBE_PERIODS_MIN", "PROBE_PERIODS_MAX"),
+    *("PROBE_ANSWER_SECONDS", "VERIFIERS_MAX"),
 }
 
 
@@ -140,7 +148,12 @@ SENTENCES = [
     f"Inflated it has at most {limits.MANIFEST_BODY_MAX_BYTES // limits.MIB} MiB",
     f"envelope of at most {limits.ENVELOPE_MAX_BYTES:,} bytes, body of at most {limits.RECORD_BODY_MAX_BYTES:,}",
     f"at most {limits.FUTURE_SKEW_SECONDS} s ahead",
+    f"by at most {limits.ADMISSION_LIFETIME_MAX_SECONDS // 86_400:,} days. A policy",
+    f"of a `VOUCHER`, at most {limits.VOUCHES_MAX:,}: for",
+    f"a voucher one of fewer than {limits.VOUCHES_MAX:,} subjects",
+    f"The proof's envelope has at most {limits.PROOF_MAX_BYTES:,} bytes",
     f"fewer than {limits.RECORDS_PER_COLLECTION_MAX:,} records",
+    f"have at most {limits.BITMAPS_MAX_BYTES:,} bytes together",
     f"remembered, for {limits.SEQUENCES_REMEMBERED_MAX:,} keys",
     f"{limits.ROUND_MESSAGES_BURST} messages about one collection at once",
     f"at most {limits.RELAYS_BURST} are passed on at once",
@@ -155,7 +168,10 @@ SENTENCES = [
     f"within {limits.RENDEZVOUS_MIDNIGHT_SECONDS:,} s of midnight",
     {0.2: "a fifth more or less"}[rendezvous._JITTER],
     f"at most {INVITATION_MAX_CHARACTERS:,} characters",
-    f"keeps about {_SESSIONS_WANTED} sessions",
+    f"keeps {SESSIONS_WANTED} sessions that it dialled itself",
+    f"at ports from {limits.HEARSAY_PORT_MIN:,} on",
+    f"At most {limits.ADDRESSES_PER_NEIGHBOURHOOD_MAX} of one /16 (IPv4) or /32 (IPv6)",
+    {2: "the two sessions with them are never traded"}[ANCHORS_KEPT],
     {5: "every fifth round"}[_ROTATE_ROUNDS],
     f"at most {planner.FETCHES_MAX} fetches, {planner.CLAIMS_AHEAD_MAX} claims beyond them, "
     f"and {planner.CLAIMS_PER_TICK_MAX} new claims a tick",

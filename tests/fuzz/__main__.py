@@ -29,18 +29,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = _choose(asked.target)
     jobs = plan(chosen, asked.inputs)
     outcomes = {target.label: Outcome(target.label) for target in chosen}
-    done = 0
+    ends_at = time.monotonic() + 60 * asked.minutes
     # Each thread only waits for its worker, which is a process.
     with ThreadPoolExecutor(asked.workers) as pool:
-        for future in as_completed([pool.submit(_run, job, asked.seed + n) for n, job in enumerate(jobs)]):
+        for future in as_completed([pool.submit(_run, job, asked.seed + n, ends_at) for n, job in enumerate(jobs)]):
             job, exit_code, said, seconds = future.result()
-            outcome = outcomes[job.label]
-            outcome.add(job, exit_code, said, seconds)
-            done += job.inputs
-            sys.stderr.write(
-                f"{done:>12,} of {asked.inputs:,}  {job.label}: {job.inputs:,} in {seconds:.0f} s, "
-                f"{len(outcome.findings)} findings\n"
-            )
+            if said:
+                outcomes[job.label].add(job, exit_code, said)
+                done = sum(outcome.inputs for outcome in outcomes.values())
+                findings = len(outcomes[job.label].findings)
+                progress = f"{job.label}: {job.inputs:,} in {seconds:.0f} s, {findings} findings"
+                sys.stderr.write(f"{done:>12,} of {asked.inputs:,}  {progress}\n")
         for outcome, (exit_code, said) in zip(outcomes.values(), pool.map(_replay, outcomes), strict=True):
             outcome.add_replay(exit_code, said)
     results = list(outcomes.values())
@@ -53,6 +52,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="make fuzz", description=__doc__)
     parser.add_argument("--inputs", type=int, default=INPUTS, help="of all targets together")
     parser.add_argument("--target", action="append", default=[], help="a family or a target; may be repeated")
+    parser.add_argument("--minutes", type=float, default=float("inf"), help="begin nothing after so long")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes at a time")
     parser.add_argument("--seed", type=int, default=int(time.time()), help="the same inputs again")
     parser.add_argument("--reproduce", type=Path, help="a file below findings/: feed it to its target once")
@@ -66,9 +66,11 @@ def _choose(names: Sequence[str]) -> list[Target]:
     return chosen
 
 
-def _run(job: Job, seed: int) -> tuple[Job, int, list[str], float]:
-    """Run a worker to its end; return its exit code, all lines that it said, and how long it took."""
+def _run(job: Job, seed: int, ends_at: float) -> tuple[Job, int, list[str], float]:
+    """Run a worker to its end; return its exit code, all lines that it said (none: not begun), and how long it took."""
     began = time.monotonic()
+    if began > ends_at:
+        return job, 0, [], 0.0
     flags = (f"--inputs={job.inputs}", f"--seed={seed}", f"--findings={FOLDER / 'findings'}")
     exit_code, said = _python("tests.fuzz.worker", job.label, *flags)
     return job, exit_code, said, time.monotonic() - began

@@ -122,6 +122,13 @@ def envelopes(draw: st.DrawFn, authors: range = AUTHORS) -> bytes:
     return announced(draw(st.sampled_from(authors)), replace(announcement, collections=(part,)))
 
 
+def chunks(sha256: Sha256) -> st.SearchStrategy[m.Message]:
+    """Return any one true chunk of a blob."""
+    size = limits.BLOB_CHUNK_BYTES
+    offsets = st.sampled_from(range(0, len(BLOBS[sha256]), size))
+    return offsets.map(lambda at: m.BlobChunk(sha256, at, BLOBS[sha256][at : at + size]))
+
+
 @st.composite
 def messages(draw: st.DrawFn, authors: range = AUTHORS) -> m.Message:
     """Return anything that decodes, mostly about our collection."""
@@ -139,7 +146,7 @@ def messages(draw: st.DrawFn, authors: range = AUTHORS) -> m.Message:
             ids.map(lambda chosen: m.RecordRequest(COLLECTION, tuple(sorted(chosen)))),
             st.lists(envelopes(authors), max_size=3).map(lambda made: m.Records(COLLECTION, tuple(made))),
             st.lists(damaged(envelopes(authors)), max_size=2).map(lambda made: m.Records(COLLECTION, tuple(made))),
-            st.just(m.BlobChunk(sha256, 0, BLOBS[sha256])),
+            chunks(sha256),
             st.just(m.BlobMissing(sha256)),
         )
     )

@@ -1,5 +1,6 @@
 """Requests to the control socket and to /metrics: whatever arrives is answered, and never with a 500."""
 
+import json
 from collections.abc import Awaitable, Callable
 from functools import cache
 from typing import Final
@@ -11,6 +12,8 @@ from hypothesis import strategies as st
 
 from mirrord.control.answers import refuse_in_json
 from mirrord.control.server import LIMITS, ControlServer
+from mirrord.control.wishes import Wish
+from mirrord.core.records.ids import to_text
 from mirrord.core.statistics import NetworkStatistics, Statistics, Transfer
 from mirrord.http.connection import Connection
 from mirrord.http.messages import Caller, Handler, Refusal, Request, Response, refuse_in_text
@@ -86,35 +89,29 @@ def _take(metrics: bool) -> Take:
     return take
 
 
-_PATHS: Final = st.sampled_from(
-    [
-        *("/v1/health", "/v1/status", "/v1/peers", "/v1/collections", "/v1/shards", "/v1/plan", "/v1/stop"),
-        *("/v1/collections/join", "/v1/collections/import", "/v1/collections/leave", "/v1/pledge", "/%ff", "//[", "*"),
-        *("/v1/shards/verify", "/v1/shards/adopt", "/metrics", "/healthz", "/readyz", "/", "http://[::1", "/x y"),
-    ]
-)
+_STRANGE_PATHS: Final = ("/", "/%ff", "//[", "*", "http://[::1", "/x y")
+_PATHS: Final = {
+    "metrics": ("/metrics", "/healthz", "/readyz"),
+    "control": tuple(ControlServer(ScriptedDaemon(), "0", 0)._routes),  # so that a new route is fuzzed, too
+}
 _QUERY_VALUES: Final = st.sampled_from(["", "books", "0", "-1", "9" * 5000, "%00", "%ff", "a" * 100, "²", "1e9", "٣"])
 _QUERIES: Final = st.lists(
     st.builds("{}={}".format, st.sampled_from(["collection", "shard", "pledge_bytes", "x"]), _QUERY_VALUES), max_size=3
 ).map(lambda parts: "?" + "&".join(parts) if parts else "")
-_JSON: Final = st.sampled_from(
+_VALUES: Final = st.sampled_from(
     [
-        *(
-            "{}",
-            "[]",
-            "null",
-            "{",
-            '{"invitation": "mirrord://x"}',
-            '{"path": "/x", "adopt": "y"}',
-            "[" * 5000,
-            '"\\ud800"',
-        ),
-        *('{"collection": "books", "shards": [0, "1", -1]}', '{"pledge_bytes": -1}', '{"pledge_bytes": 1e400}'),
-        '{"collection": "books", "shards": ["' + "1" * 5000 + '"]}',
-        '{"collection": "books", "shards": [' + "1" * 5000 + "]}",
-        '{"collection": "books", "folder": "/\\u0000"}',
-        '{"collection": "", "within_seconds": ' + "9" * 30 + "}",
+        *("books", "", "0", "/x", "/\0", "y", "mirrord://x", to_text(bytes(32)), "1" * 5000),
+        *(0, 1, -1, 70_000, 10**30, 1.5, True, None, [0, "1", -1], [to_text(bytes(32))], ["1" * 5000], {"a": []}),
     ]
+)
+_FIELDS: Final = sorted({field for wish in Wish.__subclasses__() for field in wish.__struct_fields__})
+_BROKEN_JSON: Final = st.sampled_from(["[]", "null", "{", "[" * 5000, '"\\ud800"', '{"pledge_bytes": 1e400}'])
+_JSON: Final = st.one_of(
+    st.sampled_from(Wish.__subclasses__()).flatmap(
+        lambda wish: st.fixed_dictionaries({}, optional=dict.fromkeys(wish.__struct_fields__, _VALUES)).map(json.dumps)
+    ),
+    st.dictionaries(st.sampled_from(_FIELDS), _VALUES, max_size=3).map(json.dumps),
+    _BROKEN_JSON,
 )
 _HEADERS: Final = st.sampled_from(
     [
@@ -136,15 +133,16 @@ _HEADERS: Final = st.sampled_from(
 
 
 @st.composite
-def requests(draw: st.DrawFn) -> str:
+def requests(draw: st.DrawFn, paths: tuple[str, ...]) -> str:
     """Return one request after another, mostly well-formed."""
+    path = st.one_of(st.sampled_from(paths), st.sampled_from(paths + _STRANGE_PATHS))
     said = []
     for _ in range(draw(st.integers(1, 2))):
         method = draw(st.sampled_from(["GET", "POST", "HEAD", "PUT"]))
         body = draw(_JSON) if method == "POST" else ""
         length = f"Content-Length: {len(body.encode())}\r\n" if body else ""
-        headers = "Host: x\r\n" + length + "".join(draw(st.lists(_HEADERS, max_size=2)))
-        said.append(f"{method} {draw(_PATHS)}{draw(_QUERIES)} HTTP/1.1\r\n{headers}\r\n{body}")
+        headers = "Host: x\r\n" + length + "".join(draw(st.one_of(st.just([]), st.lists(_HEADERS, max_size=2))))
+        said.append(f"{method} {draw(path)}{draw(_QUERIES)} HTTP/1.1\r\n{headers}\r\n{body}")
     return "".join(said)
 
 
@@ -153,7 +151,7 @@ TARGETS: Final = tuple(
         family="http",
         name=name,
         take=_take(metrics=name == "metrics"),
-        valid=encoded(requests()),
+        valid=encoded(requests(_PATHS[name])),
         weight=10,
         input_max_bytes=16_384,
     )

@@ -83,7 +83,10 @@ BODIES: Final[dict[Kind, Body]] = {
         decode_manifest_head, encode_manifest_head, HEADS.map(encode_manifest_head), "manifest_heads"
     ),
     Kind.ADMISSION: Body(
-        lambda body: decode_admission(body, CURATOR.public), encode_admission, admissions().map(encode_admission)
+        lambda body: decode_admission(body, CURATOR.public),
+        encode_admission,
+        admissions().map(encode_admission),
+        "admissions",
     ),
     Kind.EQUIVOCATION: Body(_decode_contradiction, None, contradictions()),
 }

@@ -3,15 +3,18 @@
 Hypothesis drives this machine in the test suite, atheris by raw bytes: both choose the rules and what they say.
 """
 
+from unittest import mock
+
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, get_state_machine_test, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, get_state_machine_test, initialize, invariant, precondition, rule
 
 from mirrord.core import events as ev
+from mirrord.core import limits
 from mirrord.core.wire import messages as m
 from mirrord.core.wire.encoding import encode_message
-from tests.fuzz.hostile import damaged, messages, protobuf
-from tests.fuzz.siege import Siege
+from tests.fuzz.hostile import damaged, envelopes, messages, protobuf
+from tests.fuzz.siege import HEARD_MAX, Siege
 from tests.simulation.virtual_network import make_body
 from tests.unit.core.making import COLLECTION
 from tests.unit.core.scripted import MB, shard
@@ -22,6 +25,27 @@ STRANGERS = range(1, 6)
 SAID = messages(STRANGERS).map(encode_message)
 PEERS = st.sampled_from(STRANGERS)
 PLACES = st.integers(0, 7)
+FLIPS = st.one_of(st.just([]), st.lists(st.tuples(st.integers(0, 400), st.integers(0, 7)), max_size=3))
+
+SMALL_LIMITS = {
+    "ADDRESS_BOOK_MAX": 6,
+    "SEQUENCES_REMEMBERED_MAX": 4,
+    "BUCKET_TARGET_RECORDS": 2,
+    "LISTING_MAX_ENTRIES": 3,
+    "BATCH_MAX_RECORDS": 2,
+    "BATCH_MAX_BYTES": 1_500,
+    "ANSWER_MAX_BYTES": 4_000,
+    "BLOB_CHUNK_BYTES": 300,
+}
+"""So that a siege of a dozen records gets as far as the bounds that hold a hundred thousand."""
+
+
+def has_strangers(machine: "SiegeMachine") -> bool:
+    return bool(machine.siege.hostile)
+
+
+def has_mail(machine: "SiegeMachine") -> bool:
+    return bool(machine.siege.mail)
 
 
 class SiegeMachine(RuleBasedStateMachine):
@@ -29,55 +53,87 @@ class SiegeMachine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
+        self._limits = mock.patch.multiple(limits, **SMALL_LIMITS)
+        self._limits.start()
         self.siege = Siege()
+
+    @initialize(strangers=st.integers(0, 3), knows_friend=st.booleans())
+    def it_begins(self, strangers: int, knows_friend: bool) -> None:
+        if knows_friend:
+            self.siege.connect()
+            self.siege.deliver(40)
+        for peer in STRANGERS[:strangers]:
+            self._come(peer, greets=True)
 
     @rule(peer=PEERS, greets=st.booleans())
     def a_stranger_comes(self, peer: int, greets: bool) -> None:
+        self._come(peer, greets)
+
+    def _come(self, peer: int, greets: bool) -> None:
         session = self.siege.intrude(peer)
         if greets:
-            self.siege.say(session, encode_message(m.Hello(1, 1, "x", 1_800_000_000, (COLLECTION,))))
+            unix_seconds = int(self.siege.victim.now.unix_seconds)
+            self.siege.say(session, encode_message(m.Hello(1, 1, "x", unix_seconds, (COLLECTION,))))
 
+    @precondition(has_strangers)
+    @rule(place=PLACES, signed=st.lists(envelopes(STRANGERS), min_size=1, max_size=3), flips=FLIPS)
+    def a_stranger_tells_of_records(self, place: int, signed: list[bytes], flips: list[tuple[int, int]]) -> None:
+        told = (*signed[:-1], flipped(signed[-1], flips))
+        self._say(place, encode_message(m.Records(COLLECTION, told)))
+
+    @precondition(has_strangers)
     @rule(place=PLACES, payload=SAID)
     def a_stranger_says_what_fits(self, place: int, payload: bytes) -> None:
         self._say(place, payload)
 
+    @precondition(has_strangers)
     @rule(place=PLACES, payload=st.one_of(damaged(SAID), protobuf(), st.binary(max_size=60)))
     def a_stranger_says_anything(self, place: int, payload: bytes) -> None:
         self._say(place, payload)
 
-    @rule(place=PLACES, at=st.integers(0, 29), flips=st.lists(st.tuples(st.integers(0, 400), st.integers(0, 7))))
+    @precondition(lambda self: self.siege.hostile and self.siege.heard)
+    @rule(place=PLACES, at=st.integers(0, HEARD_MAX), flips=FLIPS)
     def a_stranger_repeats_what_it_heard(self, place: int, at: int, flips: list[tuple[int, int]]) -> None:
         heard = self.siege.heard
-        if heard:
-            envelope = flipped(heard[at % len(heard)], flips)
-            self._say(place, encode_message(m.Records(COLLECTION, (envelope,))))
+        self._say(place, encode_message(m.Records(COLLECTION, (flipped(heard[at % len(heard)], flips),))))
 
     def _say(self, place: int, payload: bytes) -> None:
-        """Speak in one of the newest sessions, which may be closed already: messages are under way then."""
-        if self.siege.hostile:
-            self.siege.say(self.siege.hostile[place % len(self.siege.hostile)], payload)
+        """Speak in an open session; or, now and then, in one that is closed already, as messages are under way then."""
+        hostile = self.siege.hostile
+        still_open = [session for session in hostile if session in self.siege.open]
+        chosen = hostile if place == 0 or not still_open else still_open
+        self.siege.say(chosen[place % len(chosen)], payload)
 
+    @precondition(has_strangers)
     @rule(place=PLACES)
     def a_stranger_goes(self, place: int) -> None:
-        if self.siege.hostile:
-            self.siege.close(self.siege.hostile[place % len(self.siege.hostile)])
+        self.siege.close(self.siege.hostile[place % len(self.siege.hostile)])
 
+    @precondition(lambda self: self.siege.dials)
     @rule(peer=st.one_of(st.none(), PEERS))
     def a_dial_ends(self, peer: int | None) -> None:
         self.siege.answer_dial(peer)
 
+    @precondition(lambda self: self.siege.line is None)
     @rule()
     def the_friend_calls(self) -> None:
         self.siege.connect()
 
+    @precondition(has_mail)
     @rule(count=st.integers(1, 20))
     def the_mail_comes(self, count: int) -> None:
         self.siege.deliver(count)
 
+    @precondition(lambda self: self.siege.line is not None)
+    @rule(turns=st.integers(1, 8))
+    def the_friends_talk_undisturbed(self, turns: int) -> None:
+        for _ in range(turns):
+            self.siege.deliver(50)
+            self.siege.wait(0.3)
+
+    @precondition(has_mail)
     @rule(fate=st.sampled_from(["lost", "doubled", "late", "damaged"]), at=st.integers(0, 400), bit=st.integers(0, 7))
     def the_mail_suffers(self, fate: str, at: int, bit: int) -> None:
-        if not self.siege.mail:
-            return
         node, payload = self.siege.mail.popleft()
         match fate:
             case "doubled":
@@ -87,6 +143,7 @@ class SiegeMachine(RuleBasedStateMachine):
             case "damaged" if payload:
                 self.siege.mail.appendleft((node, flipped(payload, [(at, bit)])))
 
+    @precondition(lambda self: self.siege.line is not None)
     @rule()
     def the_line_breaks(self) -> None:
         self.siege.cut()
@@ -125,7 +182,10 @@ class SiegeMachine(RuleBasedStateMachine):
         self.siege.look()
 
     def teardown(self) -> None:
-        self.siege.settle()
+        try:
+            self.siege.settle()
+        finally:
+            self._limits.stop()
 
 
 def flipped(data: bytes, bits: list[tuple[int, int]]) -> bytes:
@@ -137,6 +197,6 @@ def flipped(data: bytes, bits: list[tuple[int, int]]) -> bytes:
     return bytes(changed)
 
 
-SETTINGS = settings(max_examples=60, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck))
+SETTINGS = settings(max_examples=100, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck))
 besiege = get_state_machine_test(SiegeMachine, settings=SETTINGS)
 """One whole siege after the other; ``besiege.hypothesis.fuzz_one_input`` plays the one that some bytes stand for."""

@@ -22,6 +22,7 @@ from mirrord.core.timing import DEMO
 from mirrord.core.wire import messages as m
 from mirrord.core.wire.encoding import decode_message, encode_message
 from mirrord.core.wire.framing import frame
+from tests.fuzz.signed import check_signed
 from tests.unit.core.making import COLLECTION, key_of, node_id, signing_key
 from tests.unit.core.scripted import MB, OWN, ScriptedNode
 
@@ -187,8 +188,9 @@ class Siege:
                 else:
                     self.tell(node, ev.DialFailed(address, "refused"))
             case ef.PersistRecord(key, sequence, envelope):
+                check_signed(envelope)  # no forged record is stored
                 record = open_record(envelope)
-                assert (record.key, record.sequence) == (key, sequence), "a forged record was stored"
+                assert (record.key, record.sequence) == (key, sequence)
             case ef.StoreBlob(sha256, data):
                 assert hashlib.sha256(data).digest() == sha256, "a forged blob was stored"
 
@@ -198,7 +200,7 @@ class Siege:
         assert decode_message(payload) == message, "what we send, a peer takes"
         if isinstance(message, m.Records):
             for envelope in message.envelopes:
-                open_record(envelope)  # no forged record is passed on
+                check_signed(envelope)  # no forged record is passed on
             self.heard.extend(message.envelopes)
         if session == self.line:
             self.mail.append((self._other(node), payload))
@@ -211,6 +213,7 @@ class Siege:
         node = self.victim.node
         assert len(node.state.gossip.sessions) <= len(self.open), "it keeps sessions that are gone"
         assert self.victim.used_bytes() <= PLEDGE_BYTES
+        assert len(node.state.gossip.book) <= limits.ADDRESS_BOOK_MAX
         assert len(node.state.gossip.blobs.wanted()) <= 3 + 5, "a blob a head that is new, and one a shard"
         assert all(len(each.shards) in (0, 1, 3, 5) for each in node.statistics(self.victim.now).collections)
 

@@ -155,7 +155,7 @@ _ROWS: Final = st.one_of(
     st.tuples(st.just("bootstrap_addresses"), st.tuples(_KEYS, st.just("192.0.2.1"), _NUMBERS)),
     st.tuples(st.just("collections"), st.tuples(_KEYS, _NUMBERS, _NUMBERS, st.integers(0, 1))),
     st.tuples(st.just("shards"), st.tuples(_KEYS, _NUMBERS, st.sampled_from([*ShardState, "x"]), _NUMBERS)),
-    st.tuples(st.just("peers"), st.tuples(st.just("::1"), st.integers(0, 70_000), _KEYS, _NUMBERS)),
+    st.tuples(st.just("peers"), st.tuples(st.just("::1"), st.integers(0, 70_000), _KEYS, _NUMBERS, _NUMBERS)),
 )
 
 TARGETS: Final = (

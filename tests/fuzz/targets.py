@@ -4,6 +4,7 @@ from typing import Final
 
 from tests.fuzz import (
     config_targets,
+    discovery_targets,
     http_targets,
     record_targets,
     session_targets,
@@ -24,6 +25,7 @@ TARGETS: Final[dict[str, Target]] = {
         store_targets.TARGETS,
         config_targets.TARGETS,
         http_targets.TARGETS,
+        discovery_targets.TARGETS,
         session_targets.TARGETS,
     )
     for target in table

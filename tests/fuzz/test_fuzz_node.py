@@ -6,15 +6,26 @@ from hypothesis import strategies as st
 from mirrord.core import effects as ef
 from mirrord.core import events as ev
 from mirrord.core.records.ids import NodeId, SessionId, ShardIndex, ShardKey
+from mirrord.core.records.kinds import Grant, Policy
 from mirrord.core.timing import DEMO
 from mirrord.core.wire import messages as m
 from mirrord.core.wire.encoding import decode_message, encode_message
 from tests.fuzz.hostile import BLOBS, messages
 from tests.simulation.virtual_network import make_body
-from tests.unit.core.making import COLLECTION, UNIX, node_id
-from tests.unit.core.scripted import MB, ScriptedNode
+from tests.unit.core.making import COLLECTION, CURATOR, UNIX, admitted, node_id, policy_of, signing_key
+from tests.unit.core.scripted import MB, OWN, ScriptedNode
 
 SESSIONS = st.integers(1, 4).map(SessionId)
+WORDS = [
+    *(policy_of(policy, UNIX + n) for n, policy in enumerate((Policy.LISTED, Policy.VOUCHED, Policy.OPEN))),
+    *(
+        admitted(author, node_id(node), grant, sequence=UNIX + n, issued_at=UNIX + n)
+        for author in (CURATOR, signing_key(1))
+        for node in (OWN, 1, 2)
+        for n, grant in enumerate((Grant.MEMBER, Grant.REVOKED, Grant.VOUCHER, Grant.CURATOR))
+    ),
+]
+"""Of a curator, and of a node that may become one, or a voucher."""
 
 
 class Serve:
@@ -32,6 +43,7 @@ def happenings(draw: st.DrawFn) -> ev.Event | float | Serve:
             st.just(Serve()),
             messages().map(lambda message: ev.MessageReceived(session, message)),
             messages().map(lambda message: ev.MessageReceived(session, message)),
+            st.sampled_from(WORDS).map(lambda word: ev.MessageReceived(session, m.Records(COLLECTION, (word,)))),
             st.just(ev.SessionOpened(session, NodeId(node_id(session)), None)),
             st.just(ev.SessionClosed(session, "")),
             st.sampled_from(

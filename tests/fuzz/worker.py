@@ -8,6 +8,7 @@ import argparse
 import hashlib
 import json
 import sys
+import time
 import traceback
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -34,6 +35,7 @@ class Harness:
     findings: Path
     inputs: int = 0
     taken: int = 0
+    began_at: float = field(default_factory=time.process_time)
     seen: set[str] = field(default_factory=set)
 
     def __call__(self, data: bytes) -> None:
@@ -44,7 +46,8 @@ class Harness:
             self._write_down(data, error)
         self.inputs += 1
         if self.inputs % max(1, self.planned // _REPORTS) == 0:
-            say(inputs=self.inputs, taken=self.taken)
+            processor_ms = round(1000 * (time.process_time() - self.began_at))
+            say(inputs=self.inputs, taken=self.taken, processor_ms=processor_ms)
 
     def _write_down(self, data: bytes, error: Exception) -> None:
         raised = traceback.extract_tb(error.__traceback__)[-1]
@@ -78,7 +81,7 @@ def main() -> None:
     corpus, findings = asked.corpus / target.label, asked.findings / target.label
     for folder in (corpus, findings):
         folder.mkdir(parents=True, exist_ok=True)
-    for data in seeds_of(target):
+    for data in () if any(corpus.iterdir()) else seeds_of(target):
         (corpus / hashlib.sha1(data, usedforsecurity=False).hexdigest()).write_bytes(data)  # as libFuzzer names them
     flags = {
         "runs": asked.inputs,

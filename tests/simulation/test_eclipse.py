@@ -6,6 +6,7 @@ may announce others' addresses, in as many neighbourhoods as he likes, where nob
 """
 
 import random
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -55,7 +56,7 @@ class Victim:
     def restart(self) -> None:
         """Begin a run with an empty book and no session."""
         self.sessions = Sessions(OWN)
-        self.dialling = Dialling(OWN, self.sessions, WAN)
+        self.dialling = Dialling(OWN, self.sessions, WAN, Counter())
         self.rounds = 0
         self.opened = 0
 
@@ -76,17 +77,19 @@ class Victim:
                 self.sessions.closed(session.session)
         out: list[Effect] = []
         self.dialling.dial(self.rounds, self.now, self.random.random(), out)
-        for effect in out:
+        while out:
+            effect = out.pop(0)
             assert isinstance(effect, Dial)
-            self._dial(effect.address)
+            self._dial(effect.address, out)
         self.shares.append(self.attackers() / max(1, len(self.sessions.dialled())))
         assert len(self.sessions.dialled()) <= SESSIONS_WANTED + 1
         assert len(self.dialling.book) <= limits.ADDRESS_BOOK_MAX
 
-    def _dial(self, address: Address) -> None:
+    def _dial(self, address: Address, out: list[Effect]) -> None:
         node = ANSWERING.get(address) or ATTACKER.get(address)
         if node is None:
             self.dialling.book.failed(address, self.now)
+            self.dialling.dial_again(self.now, out)
             return
         self.opened += 1
         event = SessionOpened(SessionId(self.opened), node, address, address)

@@ -288,6 +288,10 @@ class VirtualNetwork:
         match effect:
             case ef.Dial(address):
                 self._dial(machine, address)
+            case ef.ProbeAddress(session, address, node):
+                other = self.by_address.get(address)
+                reached = other is not None and self._reaches(machine, other) and other.key.public == node
+                self._later_tell(DELAY_SECONDS, machine, ev.AddressProbed(session, address, reached))
             case ef.SendMessage(session, message):
                 payload = encode_message(message)
                 assert len(payload) <= limits.FRAME_MAX_BYTES
@@ -321,8 +325,9 @@ class VirtualNetwork:
         mine, theirs = SessionId(next(self._numbers)), SessionId(next(self._numbers))
         self._links[mine] = Link(machine, other, theirs)
         self._links[theirs] = Link(other, machine, mine)
-        self._later_tell(DELAY_SECONDS, machine, ev.SessionOpened(mine, NodeId(other.key.public), address))
-        self._later_tell(DELAY_SECONDS, other, ev.SessionOpened(theirs, NodeId(machine.key.public), None))
+        caller = Address(machine.address.host, 40_000)
+        self._later_tell(DELAY_SECONDS, machine, ev.SessionOpened(mine, NodeId(other.key.public), address, address))
+        self._later_tell(DELAY_SECONDS, other, ev.SessionOpened(theirs, NodeId(machine.key.public), None, caller))
 
     # --- what to look at ------------------------------------------------------------------------
 

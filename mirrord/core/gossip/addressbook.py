@@ -36,7 +36,7 @@ _TRUST: Final = (
 )
 """From the source that says least for an address to the one that says most."""
 
-_FOUND: Final = (AddressSource.DHT, AddressSource.LOCAL_NETWORK)
+_RENDEZVOUS: Final = (AddressSource.DHT, AddressSource.LOCAL_NETWORK)
 
 
 class Wish(Enum):
@@ -47,12 +47,12 @@ class Wish(Enum):
     ANYBODY = auto()
 
 
-@dataclass(frozen=True, slots=True)
-class Share:
-    """Contacts that may only be so many together: those of one neighbourhood, or of one kind."""
+Share = str
+"""Contacts that may only be so many together: those of one neighbourhood, by its name, or one of the following."""
 
-    name: str
-    most: int
+_NOT_PUBLIC: Final = "not public"
+_FOUND: Final = "found"
+_ALL: Final = "all"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,28 +87,23 @@ class Contact:
         """The shares that it counts for."""
         if self.is_pinned:
             return ()
-        if self.neighbourhood is not None:
-            place = Share(self.neighbourhood, limits.ADDRESSES_PER_NEIGHBOURHOOD_MAX)
-        else:
-            place = Share("not public", limits.ADDRESSES_NOT_PUBLIC_MAX)
-        if self.source in _FOUND and not self.is_proved:
-            return (place, Share("found", limits.ADDRESSES_FOUND_MAX))
-        return (place,)
+        place = self.neighbourhood or _NOT_PUBLIC
+        return (place, _FOUND) if self.source in _RENDEZVOUS and not self.is_proved else (place,)
 
 
 class AddressBook:
     """A bounded set of contacts; pinned ones (bootstrap) are never thrown out.
 
-    ``found`` counts the addresses that were new, by who told us.
+    ``found`` counts the addresses that were new, by who told us; ``limits_reached`` how often a bound kept one out.
     """
 
-    def __init__(self, timing: TimingProfile) -> None:
+    def __init__(self, timing: TimingProfile, limits_reached: Counter[str]) -> None:
         self._timing = timing
+        self._limits_reached = limits_reached
         self._contacts: dict[Address, Contact] = {}
         self._counts: Counter[Share] = Counter()
         # Contacts that may be thrown out, by share and all together, the longest failing first.
         self._failing: dict[Share, dict[Address, None]] = {}
-        self._all = Share("all", limits.ADDRESS_BOOK_MAX)
         self.found: Counter[AddressSource] = Counter()
 
     def __len__(self) -> int:
@@ -135,6 +130,9 @@ class AddressBook:
         if known is not None:
             self._heard_again(known, source, node)
             return True
+        pinned = source is AddressSource.BOOTSTRAP
+        if len(self._contacts) >= limits.ADDRESS_BOOK_MAX and not self._failing.get(_ALL) and not pinned:
+            return self._refused("ADDRESS_BOOK_MAX")  # at once: a node that starts is told of ten thousand
         contact = Contact(address, source, scope_of(address.host), neighbourhood_of(address.host), node, first_seen_at)
         kept = _may_be_kept(contact) and self._has_room(contact)
         if kept:
@@ -153,11 +151,23 @@ class AddressBook:
 
     def _has_room(self, contact: Contact) -> bool:
         """Whether a new contact may come in, after who failed has made room for it in each of its shares."""
-        for share in (*contact.shares, self._all):
-            full = self._count(share) >= share.most
-            if full and not self._make_room(share, contact):
-                return False
+        for share in (*contact.shares, _ALL):
+            if self._count(share) >= _most(share) and not self._make_room(share, contact):
+                return self._refused_for(share)
         return True
+
+    def _refused_for(self, share: Share) -> bool:
+        if share == _ALL:
+            return self._refused("ADDRESS_BOOK_MAX")
+        if share == _NOT_PUBLIC:
+            return self._refused("ADDRESSES_NOT_PUBLIC_MAX")
+        if share == _FOUND:
+            return self._refused("ADDRESSES_FOUND_MAX")
+        return self._refused("ADDRESSES_PER_NEIGHBOURHOOD_MAX")
+
+    def _refused(self, limit: str) -> bool:
+        self._limits_reached[limit] += 1
+        return False
 
     def _make_room(self, share: Share, contact: Contact) -> bool:
         """Throw out who has failed longest; for what our operator names, anybody who is not proved."""
@@ -171,7 +181,7 @@ class AddressBook:
         return True
 
     def _count(self, share: Share) -> int:
-        return len(self._contacts) if share is self._all else self._counts[share]
+        return len(self._contacts) if share == _ALL else self._counts[share]
 
     def choose(self, wish: Wish, now: Instant, dice: float, may_dial: Callable[[Contact], bool]) -> Contact | None:
         """Pick a contact that is due and that ``may_dial`` lets through; None where there is none.
@@ -231,30 +241,43 @@ class AddressBook:
         """Enter a contact in place of what was known of its address."""
         old = self._contacts.get(contact.address)
         self._contacts[contact.address] = contact
-        before = old.shares if old is not None else ()
-        self._counts.subtract(before)
-        self._counts.update(contact.shares)
+        before, after = old.shares if old is not None else (), contact.shares
+        if before != after:
+            for share in before:
+                self._leave(share, contact.address)
+            for share in after:
+                self._counts[share] += 1
         may_go = contact.failures > 0 and not contact.is_proved and not contact.is_pinned
-        for share in {*before, *contact.shares, self._all}:
-            if may_go and share in (*contact.shares, self._all):
+        for share in (*after, _ALL):
+            if may_go:
                 self._failing.setdefault(share, {}).setdefault(contact.address)
-            else:
-                self._failing.get(share, {}).pop(contact.address, None)
-        self._tidy(before)
+            elif share in self._failing:
+                self._failing[share].pop(contact.address, None)
 
     def _drop(self, contact: Contact) -> None:
         del self._contacts[contact.address]
-        self._counts.subtract(contact.shares)
-        for share in (*contact.shares, self._all):
-            self._failing.get(share, {}).pop(contact.address, None)
-        self._tidy(contact.shares)
+        for share in contact.shares:
+            self._leave(share, contact.address)
+        if _ALL in self._failing:
+            self._failing[_ALL].pop(contact.address, None)
 
-    def _tidy(self, shares: tuple[Share, ...]) -> None:
-        """Remember nothing of a share that nobody counts for any more."""
-        for share in shares:
-            if self._counts[share] <= 0:
-                del self._counts[share]
-                self._failing.pop(share, None)
+    def _leave(self, share: Share, address: Address) -> None:
+        """Count a contact no more; of a share that nobody counts for, nothing is remembered."""
+        self._counts[share] -= 1
+        if share in self._failing:
+            self._failing[share].pop(address, None)
+        if self._counts[share] <= 0:
+            del self._counts[share]
+            self._failing.pop(share, None)
+
+
+def _most(share: Share) -> int:
+    """Return how many contacts may count for a share."""
+    if share == _ALL:
+        return limits.ADDRESS_BOOK_MAX
+    if share == _NOT_PUBLIC:
+        return limits.ADDRESSES_NOT_PUBLIC_MAX
+    return limits.ADDRESSES_FOUND_MAX if share == _FOUND else limits.ADDRESSES_PER_NEIGHBOURHOOD_MAX
 
 
 def _may_be_kept(contact: Contact) -> bool:

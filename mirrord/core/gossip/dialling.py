@@ -10,11 +10,14 @@ Rules:
 - At most one dialled session has its other end in a neighbourhood (a /16 or /32 of the public internet).
   Where everybody else that we know is in those that we have, one *visitor* may come in beside, so that
   a network whose nodes all stand at one hoster does not fall apart; the next one takes its place.
+- Where sessions are lacking, a dial that fails is followed by another at once, within bounds: a book full of
+  addresses where nobody answers, which anybody can announce, costs a new node minutes and not hours.
 - A node with enough sessions trades the oldest now and then, but never its anchors.
 - What we only heard of is dialled where a node like ours can stand: in the public internet, and in those
   scopes that we ourselves announce an address of.
 """
 
+from collections import Counter
 from typing import Final
 
 from mirrord.core import limits
@@ -22,6 +25,7 @@ from mirrord.core.clock import Instant
 from mirrord.core.effects import Dial, Effect
 from mirrord.core.events import AddressSource
 from mirrord.core.gossip.addressbook import AddressBook, Contact, Wish
+from mirrord.core.gossip.allowance import Allowance
 from mirrord.core.gossip.scopes import Neighbourhood, Scope, canonical_host, neighbourhood_of, scope_of
 from mirrord.core.gossip.sessions import Session, Sessions
 from mirrord.core.records.ids import Address, NodeId
@@ -38,18 +42,27 @@ _ROTATE_ROUNDS: Final = 5
 """Every so many rounds a node with enough sessions trades one for a new peer.  Otherwise the graph
 freezes: two halves of a network that was cut in two would each be content with itself for ever."""
 
+_REDIALS_A_PERIOD: Final = 12
+"""Dials in a gossip period that follow a failed one, after the burst."""
+
+_GOLDEN: Final = 0.618
+"""Spreads one throw of the dice over many dials."""
+
 _WISHES: Final = (Wish.ANCHOR, Wish.PROVED, Wish.ANYBODY, Wish.PROVED)
 
 
 class Dialling:
     """The address book, and the number of sessions to keep."""
 
-    def __init__(self, own: NodeId, sessions: Sessions, timing: TimingProfile) -> None:
+    def __init__(self, own: NodeId, sessions: Sessions, timing: TimingProfile, limits_reached: Counter[str]) -> None:
         self._own = own
         self._sessions = sessions
         self._scopes: frozenset[Scope | None] = frozenset({Scope.GLOBAL})
+        self._timing = timing
         self._dials = 0
-        self.book = AddressBook(timing)
+        self._dice = 0.0
+        self._again: Allowance | None = None
+        self.book = AddressBook(timing, limits_reached)
 
     def learn(self, addresses: tuple[Address, ...], source: AddressSource, node: NodeId | None = None) -> int:
         """Remember addresses to dial; return how many of them are in the book now."""
@@ -86,19 +99,34 @@ class Dialling:
 
     def dial(self, rounds: int, now: Instant, dice: float, out: list[Effect]) -> None:
         """Dial whom we lack; every few rounds somebody new in any case."""
-        wanted = SESSIONS_WANTED - len(self._sessions.dialled())
         rotates = rounds % _ROTATE_ROUNDS == 0
-        if rotates:
-            wanted = max(1, wanted)
-        room = min(wanted, limits.DIALS_MAX) - len(self.book.dialling())
+        lacking = max(self._lacking, 1) if rotates else self._lacking
+        room = min(lacking, limits.DIALS_MAX) - len(self.book.dialling())
         for attempt in range(max(0, room)):
-            turned = (dice + attempt / limits.DIALS_MAX) % 1.0
-            contact = self._choose(now, turned, rotates and attempt == 0)
-            if contact is None:
+            self._dice = (dice + attempt / limits.DIALS_MAX) % 1.0
+            if not self._dial(now, rotates and attempt == 0, out):
                 break
-            self._dials += 1
-            self.book.dialled(contact.address)
-            out.append(Dial(contact.address))
+
+    def dial_again(self, now: Instant, out: list[Effect]) -> None:
+        """A dial failed: where we lack sessions, try another address at once, but only so often."""
+        if self._again is None:
+            self._again = Allowance(limits.REDIALS_BURST, self._timing.gossip_period_seconds / _REDIALS_A_PERIOD, now)
+        if self._lacking > len(self.book.dialling()) and self._again.take(now):
+            self._dice = (self._dice + _GOLDEN) % 1.0
+            self._dial(now, False, out)
+
+    @property
+    def _lacking(self) -> int:
+        return max(0, SESSIONS_WANTED - len(self._sessions.dialled()))
+
+    def _dial(self, now: Instant, may_visit: bool, out: list[Effect]) -> bool:
+        contact = self._choose(now, self._dice, may_visit)
+        if contact is None:
+            return False
+        self._dials += 1
+        self.book.dialled(contact.address)
+        out.append(Dial(contact.address))
+        return True
 
     def _choose(self, now: Instant, dice: float, may_visit: bool) -> Contact | None:
         wish = Wish.ANCHOR if self._dials < ANCHORS_KEPT else _WISHES[self._dials % len(_WISHES)]

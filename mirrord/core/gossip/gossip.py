@@ -61,7 +61,7 @@ class Gossip:
         self.ledger = Ledger(timing, self.limits_reached)
         self.sessions = Sessions(own)
         self.exchange = Exchange(own, self.ledger, self.sessions, timing, self.limits_reached)
-        self.dialling = Dialling(own, self.sessions, timing)
+        self.dialling = Dialling(own, self.sessions, timing, self.limits_reached)
         self.reach = Reach(timing)
         self.probing = Probing(self.sessions, self.dialling, timing, self.limits_reached)
         self.rendezvous = Rendezvous(timing)
@@ -144,10 +144,11 @@ class Gossip:
         self.reach.listening(event.coordination, event.by_operator)
         self.rendezvous.listens_at(event.coordination[0].port if event.coordination else 0)
 
-    def dial_failed(self, event: DialFailed, now: Instant) -> None:
-        """Wait longer before that address is tried again."""
+    def dial_failed(self, event: DialFailed, now: Instant, out: list[Effect]) -> None:
+        """Wait longer before that address is tried again, and try another where sessions are lacking."""
         self.counts["dials_failed"] += 1
         self.book.failed(event.address, now)
+        self.dialling.dial_again(now, out)
 
     def found(self, event: AddressesFound, now: Instant) -> None:
         """Remember what a rendezvous told us, and dial at once where nobody is there yet."""

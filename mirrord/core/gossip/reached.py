@@ -4,6 +4,10 @@ from collections import Counter
 from typing import Final
 
 COUNTED: Final = (
+    "ADDRESSES_FOUND_MAX",
+    "ADDRESSES_NOT_PUBLIC_MAX",
+    "ADDRESSES_PER_NEIGHBOURHOOD_MAX",
+    "ADDRESS_BOOK_MAX",
     "ADDRESSES_FOUND_BURST",
     "PROBES_BURST",
     "PROBES_MAX",

@@ -34,13 +34,14 @@ class Admissions:
     def __init__(self, collection: CollectionId) -> None:
         self._root = NodeId(bytes(collection))
         self._policy: Admission | None = None
+        self._held = 0
         self._by_subject: dict[NodeId, dict[NodeId, Admission]] = {}
         self._by_author: dict[NodeId, dict[NodeId, Admission]] = {}
         self._within_quota: dict[NodeId, tuple[int, frozenset[NodeId]]] = {}
 
     def __len__(self) -> int:
         """Return how many admissions are held, the policy left out."""
-        return sum(len(said) for said in self._by_author.values())
+        return self._held
 
     def __iter__(self) -> Iterator[Admission]:
         """Iterate over what is held: the policy, then by subject and author."""
@@ -54,7 +55,9 @@ class Admissions:
         if admission.is_policy:
             self._policy = admission
             return
-        self._by_subject.setdefault(admission.subject, {})[admission.author] = admission
+        about_subject = self._by_subject.setdefault(admission.subject, {})
+        self._held += admission.author not in about_subject
+        about_subject[admission.author] = admission
         self._by_author.setdefault(admission.author, {})[admission.subject] = admission
         self._within_quota.pop(admission.author, None)
 
@@ -63,6 +66,7 @@ class Admissions:
         if admission.is_policy:
             self._policy = None
             return
+        self._held -= 1
         for table, outer, inner in (
             (self._by_subject, admission.subject, admission.author),
             (self._by_author, admission.author, admission.subject),

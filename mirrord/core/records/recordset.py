@@ -189,7 +189,10 @@ class RecordSet:
         if record.key in self._records:
             return
         if isinstance(content, Admission):
-            held = 0 if content.is_policy else len(self._admissions[content.collection])
+            known = self._admissions[content.collection]
+            held = 0 if content.is_policy else len(known)
+            if not known.has_room_for(content):
+                raise TableFullError("VOUCHES_MAX", f"{to_short_text(content.author)} has vouched for so many already")
         else:
             held = len(self._records) - sum(len(known) for known in self._admissions.values())
         if held >= limits.RECORDS_PER_COLLECTION_MAX:

@@ -67,8 +67,10 @@ class ShardSet:
 
     @property
     def size_bytes(self) -> int:
-        """The length of the raw form, which is about what this takes in memory."""
-        return (self.bits.bit_length() + 7) // 8
+        """The length of the raw form, without the byte that says so."""
+        if isinstance(self._held, int):
+            return (self._held.bit_length() + 7) // 8
+        return int(self.indexes()[-1]) // 8 + 1
 
     def __bool__(self) -> bool:
         return bool(self._held)

@@ -68,7 +68,7 @@ def held_by(records: RecordSet) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class _Attack:
+class Attack:
     """One message, and the authors about whom its victim knows something already."""
 
     envelopes: tuple[bytes, ...]
@@ -103,8 +103,8 @@ class Hostility:
         """Let a hostile node do what it does to a victim whose row of the matrix is given; return whether the
         victim ends the session."""
         role = Role(int(self._population.role[hostile]))
-        attack = self._make(role, hostile, now)
-        judged = self._judge(self._ledger(victim, attack.authors, row, now), attack.envelopes, now)
+        attack = self.compose(role, hostile, now)
+        judged = self._judge(self.ledger_of(victim, attack.authors, row, now), attack.envelopes, now)
         self.messages[role] += 1
         self.rejected += judged.rejected
         self.accepted += len(judged.taken)
@@ -116,7 +116,7 @@ class Hostility:
         self.caught[judged.fault] += 1
         return True
 
-    def _ledger(self, victim: int, authors: tuple[int, ...], row: NDArray[np.uint8], now: Instant) -> Ledger:
+    def ledger_of(self, victim: int, authors: tuple[int, ...], row: NDArray[np.uint8], now: Instant) -> Ledger:
         """Return the victim's records, as far as they matter here."""
         ledger = Ledger(WAN, Counter())
         ledger.join(COLLECTION)
@@ -129,16 +129,17 @@ class Hostility:
 
     # --- what they send --------------------------------------------------------------------------
 
-    def _make(self, role: Role, hostile: int, now: Instant) -> _Attack:
+    def compose(self, role: Role, hostile: int, now: Instant) -> Attack:
+        """Return what a node of a role sends next."""
         match role:
             case Role.FORGER:
                 author = self._dice.choice(self._authors)
-                return _Attack((self._forge(author, hostile, now),), (author,))
+                return Attack((self._forge(author, hostile, now),), (author,))
             case Role.REPLAYER:
                 authors = tuple(self._dice.choice(self._authors) for _ in range(_REPLAYS))
-                return _Attack(tuple(self._old_record(author) for author in authors), authors)
+                return Attack(tuple(self._old_record(author) for author in authors), authors)
             case Role.EQUIVOCATOR:
-                return _Attack(self._contradictions(hostile, now), ())
+                return Attack(self._contradictions(hostile, now), ())
             case Role.FLOODER:
                 return self._flood(hostile, now)
             case Role.HONEST:
@@ -194,7 +195,7 @@ class Hostility:
         self._signed[hostile] = sequence
         return replace(said, sequence=sequence, issued_at=int(now.unix_seconds))
 
-    def _flood(self, hostile: int, now: Instant) -> _Attack:
+    def _flood(self, hostile: int, now: Instant) -> Attack:
         """Return some of everything useless that no rule forbids: own announcements one after the other, old ones
         of others, and ones of new keys about a collection that nobody joined."""
         authors = tuple(self._dice.choice(self._authors) for _ in range(_FLOODED_EACH))
@@ -204,7 +205,7 @@ class Hostility:
             for _ in range(_FLOODED_EACH)
         ]
         masks = [self._foreign(now) for _ in range(_FLOODED_EACH)]
-        return _Attack((*own, *(self._old_record(author) for author in authors), *masks), authors)
+        return Attack((*own, *(self._old_record(author) for author in authors), *masks), authors)
 
     def _foreign(self, now: Instant) -> bytes:
         mask = SigningKey(self._dice.randbytes(32))

@@ -1,17 +1,21 @@
 """Who has a session with whom, and whom each node dials: modelled on ``core/gossip/dialling.py``.
 
-A node keeps a number of sessions that it dialled itself and trades one for a new peer now and then.  It
-knows the address of everybody who is reachable, does not know who of them is offline, and leaves an address
-that failed alone for longer each time.  Acceptors keep to the limits of sessions.  Every node has a network
-(a /24 or /64) of its own, so that the limits of those never bite.
+A node keeps a number of sessions that it dialled itself and trades one for a new peer now and then, but never
+its anchors.  It knows the address of everybody who is reachable, has spoken with some of them before, does not
+know who of them is offline, and leaves an address that failed alone for longer each time.  Acceptors keep to the
+limits of sessions.  Every node has a neighbourhood and a network of its own, so that the limits of those never
+bite.
 """
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from random import Random
 from typing import Final
 
 from mirrord.core import limits
+from mirrord.core.gossip.addressbook import Wish
+from mirrord.core.gossip.dialling import ANCHORS_KEPT
 from mirrord.core.timing import WAN
 from mirrord.simulation.gossip.population import Population, Role
 from mirrord.simulation.gossip.wishes import Habits, Partner
@@ -20,6 +24,11 @@ _DOUBLINGS_MAX: Final = 6
 _ACCEPTED_MAX: Final = limits.SESSIONS_MAX - limits.SESSIONS_DIALLED_RESERVE
 _DRAWS_MAX: Final = 50
 """Addresses looked at for one dial; in a tiny network all may be connected or failing."""
+
+_PROVED_BEFORE: Final = 40
+"""Peers with whom a node has spoken before the start; it meets a dozen new ones an hour."""
+
+_WISHES: Final = (Wish.ANCHOR, Wish.PROVED, Wish.ANYBODY, Wish.PROVED)
 
 
 @dataclass(slots=True, eq=False)
@@ -44,6 +53,11 @@ class Links:
         self._dice = dice
         self._addresses = [int(node) for node in population.reachable.nonzero()[0]]
         self._links: list[dict[int, Link]] = [{} for _ in range(len(population))]
+        known = min(_PROVED_BEFORE, len(self._addresses))
+        self._proved: list[dict[int, None]] = [
+            dict.fromkeys(dice.sample(self._addresses, known)) for _ in range(len(population))
+        ]
+        self._dials = [dice.randrange(len(_WISHES)) for _ in range(len(population))]
         self._failed: list[dict[int, tuple[int, float]]] = [{} for _ in range(len(population))]
         self.counts: Counter[str] = Counter()
 
@@ -89,19 +103,37 @@ class Links:
                 opened.append(self._open(node, address, now))
             else:
                 self.failed(node, address, now)
-        dialled = self.dialled(node)
-        for surplus in dialled[: max(0, len(dialled) - most)]:
-            self.close(surplus)
+        self._trade(node, most, opened)
         return [link for link in opened if self._links[node].get(link.acceptor) is link]
 
+    def _trade(self, node: int, most: int, opened: list[Link]) -> None:
+        """Close the oldest sessions beyond ``most`` that are neither new nor lead to an anchor."""
+        dialled = self.dialled(node)
+        peers = {link.acceptor for link in dialled}
+        anchors = [peer for peer in self._proved[node] if peer in peers][:ANCHORS_KEPT]
+        tradable = [link for link in dialled if link.acceptor not in anchors and link not in opened]
+        for surplus in tradable[: max(0, len(dialled) - most)]:
+            self.close(surplus)
+
     def _choose(self, node: int, now: float) -> int | None:
-        """Draw an address that is due; a hostile node does not mind that one failed."""
-        failed = self._failed[node]
-        for _ in range(_DRAWS_MAX):
-            address = self._dice.choice(self._addresses)
+        """Pick an address that is due, as the turn says; where none fits, any."""
+        wish = _WISHES[self._dials[node] % len(_WISHES)]
+        self._dials[node] += 1
+        proved = list(self._proved[node])
+        if wish is not Wish.ANCHOR:
+            proved = self._dice.sample(proved, len(proved))
+        due = self._first_due(node, proved, now) if wish is not Wish.ANYBODY else None
+        if due is not None:
+            return due
+        return self._first_due(node, (self._dice.choice(self._addresses) for _ in range(_DRAWS_MAX)), now)
+
+    def _first_due(self, node: int, addresses: Iterable[int], now: float) -> int | None:
+        """Return the first that may be dialled; a hostile node does not mind that one failed."""
+        failed, patient = self._failed[node], self._population.role[node] == Role.HONEST
+        for address in addresses:
             if address == node or address in self._links[node]:
                 continue
-            if address not in failed or failed[address][1] <= now or self._population.role[node] != Role.HONEST:
+            if not patient or address not in failed or failed[address][1] <= now:
                 return address
         return None
 
@@ -120,6 +152,7 @@ class Links:
         link = Link(dialler, acceptor, now)
         self._links[dialler][acceptor] = self._links[acceptor][dialler] = link
         self._failed[dialler].pop(acceptor, None)
+        self._proved[dialler].setdefault(acceptor)
         self.counts["opened"] += 1
         return link
 

@@ -16,7 +16,7 @@ from mirrord.simulation.scenarios.scenario import Scenario
 from mirrord.simulation.scenarios.single_shard import SingleShard
 from mirrord.simulation.scenarios.storm import Storm
 from mirrord.simulation.scenarios.withdrawal import Withdrawal
-from mirrord.simulation.wishes import Wishes, unknown_name
+from mirrord.simulation.wishes import GOSSIP, Wishes, unknown_name
 
 _ALL: Final[tuple[type[Scenario], ...]] = (
     SingleShard,
@@ -44,5 +44,5 @@ SCENARIOS: Final[dict[str, type[Scenario]]] = {scenario.name: scenario for scena
 def make_scenario(wishes: Wishes) -> Scenario:
     """Return the scenario that ``wishes`` names, or raise :class:`UsageError`."""
     if wishes.scenario not in SCENARIOS:
-        raise unknown_name("scenario", wishes.scenario, SCENARIOS)
+        raise unknown_name("scenario", wishes.scenario, (*SCENARIOS, GOSSIP))
     return SCENARIOS[wishes.scenario](wishes)

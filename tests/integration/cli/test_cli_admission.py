@@ -193,4 +193,5 @@ def test_status_and_plan_say_that_this_node_does_not_count_and_what_to_do(curato
     assert all(len(line) <= 80 for line in status.splitlines()), "also on a small terminal"
     answer = json.loads(mirrord("status", "--json", folder=curator.folder).out)
     assert [(each["policy"], each["is_admitted"]) for each in answer["collections"]] == [("listed", False)]
+    assert "does not count: listed" in mirrord("collection", "list", folder=curator.folder).out
     assert "standing by: this node does not count" in mirrord("plan", folder=curator.folder).out

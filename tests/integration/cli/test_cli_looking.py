@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 from mirrord.cli.text import display_width
+from mirrord.core.events import AddressSource
 from mirrord.core.placement.outlook import Outlook
 from mirrord.core.placement.verdicts import Verdict
-from mirrord.core.records.ids import CollectionId, ShardIndex, to_text
-from mirrord.core.statistics import Liveness, ShardRole
+from mirrord.core.records.ids import Address, CollectionId, ShardIndex, to_text
+from mirrord.core.statistics import Counters, Finding, Liveness, OwnAddress, ShardRole
 from tests.builders import (
     Room,
     ScriptedReasons,
@@ -93,6 +94,42 @@ def test_the_exit_code_says_whether_the_coverage_is_whole(tmp_path: Path) -> Non
         assert [mirrord(line, folder=tmp_path).code for line in ("status", "shards", "peers", "plan")] == [0] * 4
     with control_server(tmp_path / "control.sock"):
         assert [mirrord(line, folder=tmp_path).code for line in ("status", "shards", "peers", "plan")] == [3, 3, 0, 0]
+
+
+def test_status_says_whether_others_get_through(tmp_path: Path) -> None:
+    addresses = (
+        OwnAddress(Address("192.0.2.1", 7700), Finding.REACHED, 3, announced=True),
+        OwnAddress(Address("2001:db8::1", 7700), Finding.NOT_REACHED, 0, announced=True),
+        OwnAddress(Address("192.0.2.2", 7700), Finding.NOT_PROBED, 0, announced=False),
+        OwnAddress(Address("10.0.0.9", 7700), Finding.LOCAL, 0, announced=True),
+    )
+    told = make_statistics(node=make_node(own_addresses=addresses))
+    with control_server(tmp_path / "control.sock", serve(tmp_path, told)):
+        assert [line for line in shown(tmp_path).splitlines() if "reach" in line or "dials" in line] == [
+            "  reachable yes (3 peers): 192.0.2.1:7700",
+            "  reachable no: [2001:db8::1]:7700",
+            "            nobody gets through to it: is the port forwarded? It dials out all the same",
+            "  reachable not known yet: 192.0.2.2:7700",
+        ]
+    at_home = make_statistics(node=make_node(own_addresses=addresses[3:]))
+    with control_server(tmp_path / "control.sock", serve(tmp_path, at_home)):
+        assert "  reachable in its own network; no public address is known\n" in shown(tmp_path)
+
+
+def test_status_says_who_told_us_of_peers_and_whether_the_dht_is_there(tmp_path: Path) -> None:
+    found = {AddressSource.DHT: 1_200, AddressSource.LOCAL_NETWORK: 2}
+    told = make_statistics(counters=Counters(addresses_found=found))
+    with control_server(tmp_path / "control.sock", serve(tmp_path, told)) as daemon:
+        daemon.dht_nodes = 1
+        assert "  found     1,200 dht, 2 local network, the DHT is there (1 node)\n" in shown(tmp_path)
+        daemon.dht_nodes = 0
+        assert "  found     1,200 dht, 2 local network\n" in shown(tmp_path)
+    with control_server(tmp_path / "control.sock", serve(tmp_path, make_statistics(counters=Counters()))):
+        assert "found" not in shown(tmp_path)
+
+
+def shown(folder: Path) -> str:
+    return mirrord("status", folder=folder).out
 
 
 def test_nothing_joined_and_nothing_known_is_said(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from mirrord.core.placement.outlook import Outlook
 from mirrord.core.placement.verdicts import Verdict
 from mirrord.core.records.ids import ShardIndex, to_text
 from mirrord.core.records.invitation import parse_invitation
+from mirrord.core.records.kinds import Grant
 from mirrord.http.unix import socket_address
 from tests.builders import (
     Room,
@@ -34,6 +35,7 @@ from tests.control_server import ScriptedDaemon, UnixConnection, ask, control_se
 
 NOBODY = 65534
 OWN_ID = to_text(collection_id(1))
+SIGN = {"collection": "open-books", "nodes": [OWN_ID], "says": "member", "expires_at": 9}
 
 
 @pytest.fixture
@@ -119,11 +121,18 @@ def test_a_graceful_leave_says_until_when(path: Path) -> None:
             {"collection": "open-books", "within_seconds": 604_800},
             ("leave", collection_id(1), False, 604_800),
         ),
+        (
+            "collections/sign",
+            {"collection": "open-books", "nodes": [OWN_ID], "says": "voucher", "expires_at": 9, "quota": 2},
+            ("sign", collection_id(1), (collection_id(1),), Grant.VOUCHER, 9, 2),
+        ),
         ("shards/verify", {}, ("verify", collection_id(1), (0, 5))),
         ("shards/verify", {"collection": "open-books"}, ("verify", collection_id(1), (0, 5))),
         ("shards/verify", {"collection": "open-books", "shards": [5]}, ("verify", collection_id(1), (5,))),
         ("shards/adopt", {"collection": "open-books", "folder": "/d"}, ("adopt", collection_id(1), Path("/d"))),
         ("pledge", {"pledge_bytes": 7}, ("pledge", 7)),
+        ("port", {"coordination": 7800}, ("port", 7800, 0)),
+        ("port", {"bittorrent": 7801}, ("port", 0, 7801)),
         ("stop", None, ("stop",)),
     ],
 )
@@ -147,10 +156,18 @@ def test_a_wish_reaches_the_daemon(path: Path, target: str, body: object, asked:
         ("collections/leave", {"collection": "open-books", "within_seconds": -1}, 400, "usage"),
         ("collections/leave", {"collection": "open-books", "within_seconds": 400 * 86_400}, 400, "usage"),
         ("collections/leave", {"collection": "open-books", "within_seconds": "7d"}, 400, "usage"),
+        ("collections/admit", {"envelopes": ["%%%"]}, 400, "usage"),
+        ("collections/admit", {"envelopes": "AAAA"}, 400, "usage"),
+        ("collections/sign", {**SIGN, "says": "curator"}, 400, "usage"),
+        ("collections/sign", {**SIGN, "nodes": ["abc"]}, 400, "usage"),
+        ("collections/sign", {**SIGN, "collection": "none"}, 404, "unknown_collection"),
+        ("members", {}, 405, "wrong_method"),
         ("shards/verify", {"collection": "open-books", "shards": [1]}, 404, "unknown_shard"),
         ("shards/verify", {"collection": "open-books", "shards": [99]}, 404, "unknown_shard"),
         ("shards/verify", {"shards": [0]}, 400, "usage"),
         ("pledge", {"pledge_bytes": -1}, 400, "usage"),
+        ("port", {}, 400, "usage"),
+        ("port", {"coordination": "7800"}, 400, "usage"),
         ("stop", {"at_once": True}, 400, "usage"),
         ("nothing", {}, 404, "not_found"),
         ("status", {}, 405, "wrong_method"),

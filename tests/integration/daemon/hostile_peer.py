@@ -60,14 +60,16 @@ class HostilePeer:
 
     async def _hear(self) -> None:
         data = await self.stream.receive_some(_READ_BYTES)
-        assert data, f"the daemon hung up without a word, after {[type(message).__name__ for message in self.heard[-9:]]}"
+        assert data, (
+            f"the daemon hung up without a word, after {[type(message).__name__ for message in self.heard[-9:]]}"
+        )
         self.heard += [decode_message(payload) for payload in self._frames.feed(bytes(data))]
 
 
 @asynccontextmanager
-async def hostile_peer(address: Address, seed: bytes) -> AsyncIterator[HostilePeer]:
-    """Connect to a daemon with the key of ``seed``."""
-    with trio.fail_after(WAIT_SECONDS):
+async def hostile_peer(address: Address, seed: bytes, wait_seconds: float = WAIT_SECONDS) -> AsyncIterator[HostilePeer]:
+    """Connect to a daemon with the key of ``seed``, for ``wait_seconds`` at most."""
+    with trio.fail_after(wait_seconds):
         transport = await trio.open_tcp_stream(address.host, address.port)
         stream = trio.SSLStream(transport, client_context(seed), https_compatible=True)
         try:

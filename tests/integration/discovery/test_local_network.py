@@ -166,7 +166,7 @@ def test_a_flood_is_read_at_a_pace() -> None:
 
 def test_a_machine_without_multicast_is_no_reason_to_fail(caplog: pytest.LogCaptureFixture) -> None:
     async def main() -> None:
-        async with neighbour("192.0.2.255") as nowhere:  # an address that this machine does not have
+        async with neighbour("198.51.100.1") as nowhere:  # an address that this machine does not have
             nowhere.network.seek(SeekPeers(secrets.token_bytes(20), 7001, announce=True))
             await trio.testing.wait_all_tasks_blocked(QUIET_SECONDS)
             assert not nowhere.found

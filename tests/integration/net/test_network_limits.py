@@ -25,6 +25,7 @@ from mirrord.core.records.ids import Address, SessionId, Sha256
 from mirrord.core.wire.encoding import encode_message
 from mirrord.core.wire.framing import frame
 from mirrord.core.wire.messages import BlobChunk, BlobMissing, Goodbye, GoodbyeCode
+from mirrord.net.reached import NetLimit
 from mirrord.net.settings import Patience
 
 CHUNK = BlobChunk(Sha256(bytes(32)), 0, bytes(limits.BLOB_CHUNK_BYTES))
@@ -48,6 +49,7 @@ def test_a_peer_that_never_reads_loses_its_session_alone() -> None:
             for _ in range(limits.SESSION_QUEUE_MAX_BYTES // limits.BLOB_CHUNK_BYTES + 1):
                 node.send(slow, CHUNK)
             assert "reads too slowly" in await node.wait_closed(slow)
+            assert node.reached(NetLimit.SESSION_QUEUE_MAX_BYTES) == 1
             assert node.network.statistics().queued_bytes == 0
             node.send(theirs, HELLO)
             await honest.wait_until(lambda: honest.messages(ours) == [HELLO])
@@ -65,6 +67,7 @@ def test_the_number_of_queued_frames_is_bounded_too() -> None:
             assert not node.all_of(SessionClosed)
             node.send(slow, SMALL)
             assert "reads too slowly" in await node.wait_closed(slow)
+            assert node.reached(NetLimit.SESSION_QUEUE_MAX_FRAMES) == 1
             await trio.aclose_forcefully(stream)
 
     trio.run(scenario)
@@ -77,6 +80,7 @@ def test_a_frame_that_nobody_takes_for_too_long_ends_the_session() -> None:
             for _ in range(60):  # more than the kernel takes in the reader's stead
                 node.send(slow, CHUNK)
             assert "did not read for 0.3 s" in await node.wait_closed(slow)
+            assert node.reached(NetLimit.SEND_TIMEOUT_SECONDS) == 1
             await trio.aclose_forcefully(stream)
 
     trio.run(scenario)
@@ -106,6 +110,7 @@ def test_a_session_without_a_first_frame_is_closed_with_a_reason() -> None:
             assert await read_messages(stream) == [SMALL, Goodbye(GoodbyeCode.UNSPECIFIED, "no frame for 0.3 s")]
             await trio.aclose_forcefully(stream)
             assert "no frame for 0.3 s" in await node.wait_closed(opened.session)
+            assert node.reached(NetLimit.HANDSHAKE_TIMEOUT_SECONDS) == 1
 
     trio.run(scenario)
 
@@ -126,6 +131,7 @@ def test_an_idle_session_is_closed_and_a_busy_one_is_not() -> None:
                 answered += 1
                 await peer.wait_until(lambda: len(peer.messages(ours)) == answered)  # noqa: B023
             assert "no frame for 0.5 s" in await node.wait_closed(idle)
+            assert node.reached(NetLimit.SESSION_IDLE_SECONDS) == 1
             assert trio.current_time() - began >= 0.5
             assert node.network.statistics().sessions_open == 1
 
@@ -142,6 +148,7 @@ def test_a_frame_that_dribbles_in_ends_the_session() -> None:
             await stream.send_all(greeting[1:3])
             (goodbye,) = await read_messages(stream)
             assert goodbye == Goodbye(GoodbyeCode.PROTOCOL, "a frame took more than 0.3 s")
+            assert node.reached(NetLimit.FRAME_RECEIVE_SECONDS) == 1
             await trio.aclose_forcefully(stream)
             await node.wait_for(SessionClosed)
 
@@ -169,6 +176,9 @@ def test_a_frame_that_the_protocol_forbids_ends_the_session_with_a_reason(data: 
             assert isinstance(goodbye, Goodbye)
             assert goodbye.code is GoodbyeCode.PROTOCOL and says in goodbye.reason
             assert "the peer broke the protocol" in (await node.wait_for(SessionClosed)).detail
+            assert node.network.statistics().protocol_breaches == 1
+            too_long = int.from_bytes(data[:4], "big") > limits.FRAME_MAX_BYTES
+            assert node.reached(NetLimit.FRAME_MAX_BYTES) == too_long
             assert not node.all_of(MessageReceived)
             await assert_lets_in(node)
 
@@ -225,11 +235,13 @@ def test_strangers_cannot_take_the_sessions_that_we_keep_for_ourselves(monkeypat
             surplus = await node_by_hand(node.address, 20)
             (goodbye,) = await read_messages(surplus)
             assert isinstance(goodbye, Goodbye) and goodbye.code is GoodbyeCode.OVERLOADED
+            assert node.reached(NetLimit.SESSIONS_DIALLED_RESERVE) == 1
             await connected(node, other)
             await connected(node, other)
             assert node.network.statistics().sessions_open == 4
             node.dial(other.address)
             await node.wait_until(lambda: "4 sessions are open already" in str(node.events[-1]))
+            assert node.reached(NetLimit.SESSIONS_MAX) == 1
             for stream in (*crowd, surplus):
                 await trio.aclose_forcefully(stream)
             await node.wait_for(SessionClosed, 2)

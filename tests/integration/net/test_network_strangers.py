@@ -31,6 +31,7 @@ from mirrord.core.records.ids import Address
 from mirrord.core.wire.messages import Goodbye, GoodbyeCode
 from mirrord.net.certificate import AUTHORITY_SEED, authority_certificate
 from mirrord.net.handshake import HandshakeFailure
+from mirrord.net.reached import NetLimit
 from mirrord.net.settings import Patience
 
 FOREIGN_SEED = bytes([200]) * 32
@@ -260,6 +261,8 @@ def test_half_open_connections_keep_no_honest_node_out_and_are_all_dropped() -> 
             flood = [await tcp(called.address) for _ in range(200)]
             await assert_lets_in(called)
             assert called.network.statistics().handshakes_pending <= 64
+            assert called.reached(NetLimit.HANDSHAKES_MAX) >= 200 - 64
+            assert not called.reached(NetLimit.HANDSHAKES_PER_SECOND)  # who says nothing takes no turn
             for stream in flood:
                 await wait_for_end(stream)
                 await trio.aclose_forcefully(stream)

@@ -80,7 +80,7 @@ REMEMBERED = Stored(
         StoredCollection(CollectionId(TWO), (), 1_800_000_000, 0, False),
     ),
     shards=(StoredShard(ShardKey(CollectionId(ONE), ShardIndex(4)), ShardState.HELD, 1_790_000_000),),
-    peers=(StoredPeer(Address("203.0.113.9", 7700), NodeId(b"P" * 32), 1_790_000_001),),
+    peers=(StoredPeer(Address("203.0.113.9", 7700), NodeId(b"P" * 32), 1_790_000_001, 1_790_000_001),),
 )
 
 
@@ -90,7 +90,10 @@ async def _insert(transaction: Transaction) -> None:
 
 
 def test_a_database_of_version_1_is_taken_over_with_all_that_is_in_it(tmp_path: Path) -> None:
-    """Nobody of those who were joined then was leaving gracefully; from now on they can, and it is remembered."""
+    """Nobody of those who were joined then was leaving gracefully; from now on they can, and it is remembered.
+
+    Of a peer of then, the last time is the first that we know of.
+    """
 
     async def main() -> None:
         with trio.fail_after(SECONDS):

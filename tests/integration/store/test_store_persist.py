@@ -68,7 +68,7 @@ def test_everything_comes_back_in_a_fixed_order(tmp_path: Path) -> None:
             PersistCollection(COLLECTION, bootstrap, 0),
             PersistShard(shard(5), ShardState.CHECKING, 0),
             PersistShard(shard(4), ShardState.HELD, 1_790_000_000),
-            PersistPeer(Address("203.0.113.9", 7700), NodeId(b"P" * 32), 1_790_000_001),
+            PersistPeer(Address("203.0.113.9", 7700), NodeId(b"P" * 32), 1_790_000_001, 1_780_000_001),
         ],
     )
     assert stored == Stored(
@@ -87,7 +87,7 @@ def test_everything_comes_back_in_a_fixed_order(tmp_path: Path) -> None:
             StoredShard(shard(4), ShardState.HELD, 1_790_000_000),
             StoredShard(shard(5), ShardState.CHECKING, 0),
         ),
-        peers=(StoredPeer(Address("203.0.113.9", 7700), NodeId(b"P" * 32), 1_790_000_001),),
+        peers=(StoredPeer(Address("203.0.113.9", 7700), NodeId(b"P" * 32), 1_790_000_001, 1_780_000_001),),
     )
 
 
@@ -100,14 +100,14 @@ def test_the_newest_of_each_replaces_what_was_there(tmp_path: Path) -> None:
             PersistSequence(1),
             PersistCollection(COLLECTION, (address, Address("203.0.113.10", 1)), 0, 98, True),
             PersistShard(shard(1), ShardState.FETCHING, 0),
-            PersistPeer(address, NodeId(b"P" * 32), 5),
+            PersistPeer(address, NodeId(b"P" * 32), 5, 5),
         ],
         [
             announcement(1, sequence=2),
             PersistSequence(2),
             PersistCollection(COLLECTION, (Address("203.0.113.11", 2),), 99),
             PersistShard(shard(1), ShardState.HELD, 7),
-            PersistPeer(address, NodeId(b"Q" * 32), 6),
+            PersistPeer(address, NodeId(b"Q" * 32), 6, 6),
         ],
     )
     assert stored == Stored(
@@ -115,7 +115,7 @@ def test_the_newest_of_each_replaces_what_was_there(tmp_path: Path) -> None:
         records=(StoredRecord(key_of(1), 2, announcement(1, sequence=2).envelope),),
         collections=(StoredCollection(COLLECTION, (Address("203.0.113.11", 2),), 99),),
         shards=(StoredShard(shard(1), ShardState.HELD, 7),),
-        peers=(StoredPeer(address, NodeId(b"Q" * 32), 6),),
+        peers=(StoredPeer(address, NodeId(b"Q" * 32), 6, 6),),
     )
 
 
@@ -181,7 +181,8 @@ def test_a_forgotten_collection_takes_its_own_and_nothing_else(tmp_path: Path) -
 
 def test_the_address_book_keeps_the_newest(tmp_path: Path) -> None:
     peers = [
-        PersistPeer(Address("203.0.113.9", 1 + n), NodeId(b"P" * 32), seen_at=n) for n in range(ADDRESS_BOOK_MAX + 50)
+        PersistPeer(Address("203.0.113.9", 1 + n), NodeId(b"P" * 32), seen_at=n, first_seen_at=1)
+        for n in range(ADDRESS_BOOK_MAX + 50)
     ]
     stored = persist(tmp_path, peers[::-1])
     assert len(stored.peers) == ADDRESS_BOOK_MAX
@@ -215,8 +216,8 @@ def test_a_cancelled_persist_leaves_nothing(tmp_path: Path) -> None:
         ("shards", "INSERT INTO shards VALUES (zeroblob(32), 1, 'lost', 0)"),
         ("shards", "INSERT INTO shards VALUES (zeroblob(32), -1, 'held', 0)"),
         ("shards", "INSERT INTO shards VALUES (zeroblob(32), 100000, 'held', 0)"),
-        ("peers", "INSERT INTO peers VALUES ('host', 65536, zeroblob(32), 0)"),
-        ("peers", "INSERT INTO peers VALUES ('', 1, zeroblob(32), 0)"),
+        ("peers", "INSERT INTO peers VALUES ('host', 65536, zeroblob(32), 0, 0)"),
+        ("peers", "INSERT INTO peers VALUES ('', 1, zeroblob(32), 0, 0)"),
         ("bootstrap_addresses", "INSERT INTO bootstrap_addresses VALUES (zeroblob(31), 0, 'host', 1)"),
     ],
 )

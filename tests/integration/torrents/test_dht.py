@@ -57,6 +57,23 @@ def test_two_that_know_only_the_dht_find_each_other(tmp_path: Path, host: str) -
         trio.run(main)
 
 
+def test_who_listens_elsewhere_stays_in_the_dht(tmp_path: Path) -> None:
+    rendezvous = secrets.token_bytes(20)
+
+    async def main() -> None:
+        dhts = [dht_of(tmp_path / name, router) for name, router in zip("ab", routers, strict=False)]
+        async with member(tmp_path / "a", dht=dhts[0]) as one, member(tmp_path / "b", dht=dhts[1]) as other:
+            await knows_the_dht(one)
+            await knows_the_dht(other)
+            await one.engine.listen_on("127.0.0.2:0")
+            one.engine.seek(SeekPeers(rendezvous, 7700, announce=True))
+            found = await find(other, SeekPeers(rendezvous, 0, announce=False))
+            assert found.addresses == (Address("127.0.0.2", 7700),)
+
+    with loopback_dht() as routers:
+        trio.run(main)
+
+
 def test_no_router_is_needed_the_second_time(tmp_path: Path) -> None:
     async def main() -> None:
         async with member(tmp_path, dht=dht_of(tmp_path, routers[0])) as first:

@@ -79,6 +79,20 @@ def test_a_port_that_is_in_use_is_an_error_and_the_old_one_stays(tmp_path: Path,
     trio.run(main)
 
 
+def test_an_address_that_this_machine_lacks_is_left_out_unless_it_is_the_only_one(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with member(tmp_path) as node:
+            first, second = free_port(), free_port()
+            await node.engine.listen_on(f"{LOOPBACK}:{first},198.51.100.1:{first}")
+            assert await is_open(first)
+            with pytest.raises(EngineError, match="198.51.100.1"):
+                await node.engine.listen_on(f"198.51.100.1:{second}")
+            assert node.engine.listening_port == first
+            assert await is_open(first)
+
+    trio.run(main)
+
+
 def test_the_same_port_again_changes_nothing(tmp_path: Path) -> None:
     async def main() -> None:
         port = free_port()

@@ -1,5 +1,6 @@
 """Sessions of the simulator keep to the daemon's habits and limits."""
 
+from dataclasses import replace
 from random import Random
 
 import numpy as np
@@ -84,7 +85,7 @@ def test_a_session_in_which_nothing_is_said_is_closed() -> None:
 
 @pytest.mark.parametrize("partner", Partner)
 def test_a_round_is_opened_with_whom_the_habit_says(partner: Partner) -> None:
-    links, population = links_of(WISHES, Habits(partner=partner))
+    links, population = links_of(replace(WISHES, offline=0.0), Habits(partner=partner))
     for node in online(population):
         for link in links.dial(node, 1, now=0.0):
             link.used_at = float(node)

@@ -77,7 +77,7 @@ def test_every_scenario_and_policy_is_listed_with_a_line(capsys: pytest.CaptureF
     assert main(["simulate", "--list"]) == 0
     lines = [line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines() if line]
     said = {words[0]: words[1] for words in lines}
-    assert set(said) == {"scenario", "policy", *SCENARIOS, *policy_names()}
+    assert set(said) == {"scenario", "policy", "gossip", *SCENARIOS, *policy_names()}
     assert main(["simulate", "--list", "--json"]) == 0
     facts = json.loads(capsys.readouterr().out)
     assert {entry["name"]: entry["summary"] for entry in facts["scenarios"]} == {name: said[name] for name in SCENARIOS}

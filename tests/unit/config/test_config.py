@@ -164,6 +164,9 @@ def test_no_pledge_is_a_complaint(tmp_path: Path) -> None:
         (f'pledge = "2TB"\ncontrol_socket = "/{"x" * 108}"', ["control_socket", "107"]),
         ("pledge = 2TB", ["not TOML", "line 1", "quotes"]),
         ('pledge = "1TB"\npledge = "2TB"', ["not TOML"]),
+        (f"pledge = {'9' * 5_000}", ["not TOML", "digits"]),
+        (f"pledge = {'[' * 5_000}", ["lists within lists"]),
+        (f'pledge = 1\nlisten = ["127.0.0.1:{"1" * 5_000}"]', ["listen", "is not an address"]),
     ],
 )
 def test_what_is_wrong_in_a_file_is_named_with_a_way_out(tmp_path: Path, text: str, words: list[str]) -> None:
@@ -193,6 +196,9 @@ def test_a_complaint_names_the_environment_or_the_flag(tmp_path: Path) -> None:
     write(tmp_path, 'pledge = "2TB"')
     assert complaint(tmp_path, {"MIRRORD_UTP": "perhaps"}).message.startswith("MIRRORD_UTP: ")
     assert complaint(tmp_path, {"MIRRORD_ASN": "seven"}).message.startswith("MIRRORD_ASN: ")
+    assert complaint(tmp_path, {"MIRRORD_ASN": "7" * 5_000}).message.startswith("MIRRORD_ASN: ")
+    assert complaint(tmp_path, {"MIRRORD_UTP": "\udcff"}).message == "MIRRORD_UTP: not UTF-8 text"
+    assert complaint(tmp_path, {"MIRRORD_PINNED_SHARDS": "\udcff"}).message == "MIRRORD_PINNED_SHARDS: not UTF-8 text"
     with pytest.raises(UsageError) as caught:
         load_config(tmp_path, None, {}, {"metrics_listen": "here"})
     assert caught.value.message.startswith("--metrics-listen: ")

@@ -1,12 +1,14 @@
 """Whom to call next: bounded, patient with who fails, and deaf to hearsay about good addresses."""
 
+from collections import Counter
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from mirrord.core import limits
 from mirrord.core.events import AddressSource
-from mirrord.core.gossip.addressbook import AddressBook, Contact, Wish
+from mirrord.core.gossip.addressbook import _ALL, AddressBook, Contact, Wish
 from mirrord.core.records.ids import Address
 from mirrord.core.timing import WAN
 from tests.unit.core.making import NOW, node_id
@@ -46,7 +48,7 @@ def proved(book: AddressBook, where: Address, node: int = 1, later: float = 0.0)
 
 
 def test_failures_double_the_wait_up_to_an_hours_worth_and_a_welcome_resets_it() -> None:
-    book = AddressBook(WAN)
+    book = AddressBook(WAN, Counter())
     book.learn(address(1), HEARSAY)
     now = 0.0
     for doublings in [0, 1, 2, 3, 4, 5, 6, 6, 6]:
@@ -66,7 +68,7 @@ def test_failures_double_the_wait_up_to_an_hours_worth_and_a_welcome_resets_it()
 
 
 def test_hearsay_does_not_change_who_is_known_at_an_address() -> None:
-    book = AddressBook(WAN)
+    book = AddressBook(WAN, Counter())
     book.learn(address(1), HEARSAY, node_id(1))
     proved(book, address(1), 1)
     book.learn(address(1), HEARSAY, node_id(666))
@@ -79,7 +81,7 @@ def test_hearsay_does_not_change_who_is_known_at_an_address() -> None:
 
 def test_a_full_book_takes_a_new_address_only_for_one_that_failed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "ADDRESS_BOOK_MAX", 3)
-    book = AddressBook(WAN)
+    book = AddressBook(WAN, Counter())
     for number in range(3):
         book.learn(address(number), PINNED if number == 0 else HEARSAY)
     assert not book.learn(address(10), HEARSAY)
@@ -100,7 +102,7 @@ def test_hearsay_takes_the_place_of_a_proved_address_only_after_half_a_day_of_fa
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(limits, "ADDRESS_BOOK_MAX", 1)
-    book = AddressBook(WAN)
+    book = AddressBook(WAN, Counter())
     book.learn(address(1), HEARSAY)
     proved(book, address(1))
     for _ in range(limits.CONTACT_FAILURES_MAX - 1):
@@ -112,7 +114,7 @@ def test_hearsay_takes_the_place_of_a_proved_address_only_after_half_a_day_of_fa
 
 
 def test_a_bootstrap_address_that_is_given_again_is_due_at_once() -> None:
-    book = AddressBook(WAN)
+    book = AddressBook(WAN, Counter())
     book.learn(address(1), HEARSAY)
     book.failed(address(1), NOW)
     book.learn(address(1), HEARSAY)
@@ -122,10 +124,12 @@ def test_a_bootstrap_address_that_is_given_again_is_due_at_once() -> None:
 
 
 def test_one_neighbourhood_has_a_share_of_the_book_and_what_failed_in_it_makes_room() -> None:
-    book = AddressBook(WAN)
+    reached: Counter[str] = Counter()
+    book = AddressBook(WAN, reached)
     for number in range(1_000):
         book.learn(public(1, number), HEARSAY)
     assert len(book) == limits.ADDRESSES_PER_NEIGHBOURHOOD_MAX
+    assert reached == {"ADDRESSES_PER_NEIGHBOURHOOD_MAX": 1_000 - len(book)}
     assert book.learn(public(2), HEARSAY)
     assert not book.learn(public(1, 2_000), HEARSAY)
     book.failed(public(2), NOW)
@@ -141,7 +145,7 @@ def test_addresses_that_are_not_public_and_those_of_a_rendezvous_have_a_share_to
 ) -> None:
     monkeypatch.setattr(limits, "ADDRESSES_NOT_PUBLIC_MAX", 5)
     monkeypatch.setattr(limits, "ADDRESSES_FOUND_MAX", 3)
-    book = AddressBook(WAN)
+    book = AddressBook(WAN, Counter())
     for number in range(9):
         book.learn(address(number), HEARSAY)
     assert len(book) == 5
@@ -168,7 +172,7 @@ REFUSED = [
 
 @pytest.mark.parametrize("where", REFUSED, ids=str)
 def test_what_no_stranger_may_send_us_to_is_not_even_kept(where: Address) -> None:
-    book = AddressBook(WAN)
+    book = AddressBook(WAN, Counter())
     assert not book.learn(where, HEARSAY)
     assert not book.learn(where, AddressSource.DHT)
     assert len(book) == 0
@@ -176,14 +180,14 @@ def test_what_no_stranger_may_send_us_to_is_not_even_kept(where: Address) -> Non
 
 
 def test_the_local_network_may_name_its_own_addresses() -> None:
-    assert AddressBook(WAN).learn(Address("fe80::1", 7700), AddressSource.LOCAL_NETWORK)
+    assert AddressBook(WAN, Counter()).learn(Address("fe80::1", 7700), AddressSource.LOCAL_NETWORK)
 
 
 # --- whom it chooses -----------------------------------------------------------------------------
 
 
 def test_thousands_of_addresses_in_one_neighbourhood_are_chosen_as_often_as_one_elsewhere() -> None:
-    book = AddressBook(WAN)
+    book = AddressBook(WAN, Counter())
     for number in range(64):
         book.learn(public(1, number), HEARSAY)
     book.learn(public(2), HEARSAY)
@@ -191,7 +195,7 @@ def test_thousands_of_addresses_in_one_neighbourhood_are_chosen_as_often_as_one_
 
 
 def test_the_anchor_is_whom_we_have_known_longest_and_that_is_due() -> None:
-    book = AddressBook(WAN)
+    book = AddressBook(WAN, Counter())
     for place, days in ((1, 3), (2, 9), (3, 6)):
         book.learn(public(place), REMEMBERED, node_id(place), int(NOW.unix_seconds) - days * 86_400)
     book.learn(public(4), PINNED)
@@ -204,7 +208,7 @@ def test_the_anchor_is_whom_we_have_known_longest_and_that_is_due() -> None:
 
 
 def test_proved_and_bootstrap_addresses_come_before_hearsay_but_not_always() -> None:
-    book = AddressBook(WAN)
+    book = AddressBook(WAN, Counter())
     book.learn(public(1), REMEMBERED, node_id(1), DAY_BEFORE)
     book.learn(public(2), PINNED)
     book.learn(public(3), HEARSAY)
@@ -213,7 +217,7 @@ def test_proved_and_bootstrap_addresses_come_before_hearsay_but_not_always() -> 
 
 
 def test_the_first_time_that_a_node_spoke_with_us_stays() -> None:
-    book = AddressBook(WAN)
+    book = AddressBook(WAN, Counter())
     book.learn(public(1), REMEMBERED, node_id(1), DAY_BEFORE)
     proved(book, public(1), 1)
     contact = book.get(public(1))
@@ -254,7 +258,7 @@ def test_the_book_keeps_its_bounds_its_bootstrap_addresses_and_whoever_is_proved
         patch.setattr(limits, "ADDRESSES_PER_NEIGHBOURHOOD_MAX", 4)
         patch.setattr(limits, "ADDRESSES_FOUND_MAX", 3)
         patch.setattr(limits, "CONTACT_FAILURES_MAX", 2)
-        book = AddressBook(WAN)
+        book = AddressBook(WAN, Counter())
         for what, number in steps:
             before = dict(book._contacts)
             step(book, what, number)
@@ -277,7 +281,7 @@ def assert_consistent(book: AddressBook) -> None:
             expected[share] = expected.get(share, 0) + 1
     assert counts == expected
     may_go = {c.address for c in book._contacts.values() if c.failures and not c.is_proved and not c.is_pinned}
-    assert set(book._failing.get(book._all, {})) == may_go
+    assert set(book._failing.get(_ALL, {})) == may_go
     for share, failing in book._failing.items():
-        if share != book._all:
+        if share != _ALL:
             assert set(failing) == {a for a in may_go if share in book._contacts[a].shares}

@@ -1,6 +1,7 @@
 """Whom a node dials: people it knows, in many places, and nobody whom only a stranger wants called."""
 
 import itertools
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -36,7 +37,7 @@ class Caller:
     dialling: Dialling = field(init=False)
 
     def __post_init__(self) -> None:
-        self.dialling = Dialling(OWN, self.sessions, WAN)
+        self.dialling = Dialling(OWN, self.sessions, WAN, Counter())
 
     def dial(self, rounds: int = 1, dice: float = 0.0) -> list[Address]:
         out: list[Effect] = []
@@ -216,3 +217,39 @@ def test_a_node_is_not_dialled_at_two_addresses_at_once() -> None:
     caller = Caller()
     caller.dialling.learn((public(1), public(2), public(3)), HEARSAY, node_id(7))
     assert len(caller.dial()) == 1
+
+
+# --- dead addresses ------------------------------------------------------------------------------
+
+
+def fail(caller: Caller, address: Address) -> list[Address]:
+    """Let a dial fail; return what is dialled in its place."""
+    out: list[Effect] = []
+    caller.dialling.book.failed(address, caller.now)
+    caller.dialling.dial_again(caller.now, out)
+    return [effect.address for effect in out if isinstance(effect, Dial)]
+
+
+def test_a_dial_that_fails_is_followed_by_others_at_once_but_only_so_many() -> None:
+    caller = Caller()
+    for place in range(100):
+        caller.dialling.learn((public(place),), HEARSAY)
+    waiting = caller.dial()
+    seen = set(waiting)
+    while waiting:
+        followed = fail(caller, waiting.pop())
+        assert not seen & set(followed)
+        waiting += followed
+        seen |= set(followed)
+    assert len(seen) == limits.DIALS_MAX + limits.REDIALS_BURST
+    caller.now = caller.now.later(WAN.gossip_period_seconds)
+    assert fail(caller, public(0))
+
+
+def test_nobody_is_dialled_in_the_place_of_a_failed_dial_where_there_are_sessions_enough() -> None:
+    caller = Caller()
+    for place in range(1, SESSIONS_WANTED + 1):
+        caller.opened(node_id(place), public(place))
+    caller.dialling.learn((public(50), public(51)), HEARSAY)
+    (visited,) = caller.dial(ROTATES)
+    assert not fail(caller, visited)

@@ -30,7 +30,7 @@ class Prober:
     numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
     def __post_init__(self) -> None:
-        self.dialling = Dialling(node_id(0), self.sessions, WAN)
+        self.dialling = Dialling(node_id(0), self.sessions, WAN, self.limits_reached)
         self.probing = Probing(self.sessions, self.dialling, WAN, self.limits_reached)
 
     def meet(self, host: str | None = "9.9.9.9") -> Session:

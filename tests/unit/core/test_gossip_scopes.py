@@ -1,5 +1,7 @@
 """How far an address reaches, and whose neighbour it is."""
 
+from ipaddress import IPv4Address
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -30,6 +32,11 @@ SCOPES = {
     "9.9.9.9": Scope.GLOBAL,
     "2620:fe::fe": Scope.GLOBAL,
     "::ffff:9.9.9.9": Scope.GLOBAL,
+    "9.9.9": None,
+    "9.9.9.256": None,
+    "9.9.9.09": None,
+    "9.9.9.9.9": None,
+    "9.9.9.example": None,
     "mirror.example.org": None,
 }
 
@@ -53,6 +60,12 @@ def test_one_address_has_one_spelling() -> None:
     assert canonical_host("fe80::1%eth0") == "fe80::1"
     assert canonical_host("mirror.example.org") == "mirror.example.org"
     assert (ip_version("::ffff:9.9.9.9"), ip_version("2620:fe::fe"), ip_version("a.example")) == (4, 6, None)
+
+
+@given(st.ip_addresses(v=4))
+def test_the_short_way_says_what_the_long_one_says(ip: IPv4Address) -> None:
+    mapped = f"::ffff:{ip}"
+    assert (scope_of(str(ip)), neighbourhood_of(str(ip))) == (scope_of(mapped), neighbourhood_of(mapped))
 
 
 @given(st.one_of(st.ip_addresses().map(str), st.text(max_size=40)))

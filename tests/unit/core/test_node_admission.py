@@ -7,6 +7,7 @@ import pytest
 
 from mirrord.core import effects as ef
 from mirrord.core import events as ev
+from mirrord.core import limits
 from mirrord.core.errors import RecordError, UsageError
 from mirrord.core.gossip.ledger import Ledger, Taken
 from mirrord.core.records.ids import NodeId
@@ -154,6 +155,16 @@ def test_an_admission_travels_on_at_once_but_no_flood_of_them_nor_old_ones() -> 
     late = admitted(CURATOR, node_id(90), issued_at=UNIX - DAY, expires_at=UNIX + DAY)
     scripted.wait(WAN.publish_gap_seconds * 20)
     assert not sent(scripted.hear(source, late), m.Records)
+
+
+def test_a_voucher_that_goes_on_and_on_shows_in_the_limits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "VOUCHES_MAX", 3)
+    scripted = ScriptedNode().join()
+    session, voucher = scripted.meet(1), signing_key(8)
+    scripted.hear(session, admitted(CURATOR, voucher.public, Grant.VOUCHER, quota=3))
+    scripted.hear(session, *(admitted(voucher, node_id(n)) for n in range(5)))
+    assert scripted.node.statistics(scripted.now).counters.limits_reached["VOUCHES_MAX"] == 2
+    assert scripted.counters() == {"table_full": 2}
 
 
 def test_an_answer_begins_with_those_by_whom_the_others_are_judged() -> None:

@@ -101,3 +101,12 @@ def test_the_engine_is_not_sent_where_no_stranger_may_send_us() -> None:
     scripted.hear(scripted.meet(1), announced(2, replace(record, collections=(part,))))
     members = scripted.node.state.members_of(shard(0))
     assert members == {Address("192.0.2.9", 7701), Address(SEEN, 7701)}
+
+
+def test_an_address_where_nobody_answers_makes_room_for_the_next_at_once() -> None:
+    scripted = ScriptedNode().join()
+    others = tuple(Address(f"5.{number}.0.1", 7700) for number in range(6))
+    scripted.hear(scripted.meet(1), announced(2, make_announcement(1, coordination=others)))
+    (first,) = only(scripted.wait(TWO_ROUNDS), ef.Dial)
+    (second,) = only(scripted.tell(ev.DialFailed(first.address, "nobody there")), ef.Dial)
+    assert second.address != first.address

@@ -143,7 +143,7 @@ def test_only_the_first_vouches_count_and_one_that_is_taken_back_makes_room() ->
 def test_no_voucher_fills_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "VOUCHES_MAX", 3)
     records = held(VOUCHED, MAY_VOUCH, says(VOUCHER, 1), says(VOUCHER, 2, Grant.REVOKED), says(VOUCHER, 3))
-    assert refused(records, says(VOUCHER, 4)) is RejectReason.NOT_ADMITTED
+    assert refused(records, says(VOUCHER, 4)) is RejectReason.TABLE_FULL
     records.admit(says(VOUCHER, 3, Grant.REVOKED, sequence=UNIX + 1), NOW)
     records.admit(says(CURATOR, 4), NOW)
 

@@ -21,6 +21,7 @@ from mirrord.core.records.codec import (
 )
 from mirrord.core.records.ids import Address, CollectionId, ShardIndex
 from mirrord.core.records.kinds import Announcement, Claim, CollectionState, ManifestBody, ManifestHead, Release
+from mirrord.core.records.shardset import ShardSet
 from tests.simulation.virtual_network import make_body, make_shard
 from tests.unit.core.making import COLLECTION, UNIX, make_announcement, make_head
 from tests.unit.core.strategies import HEADS, announcements, manifest_bodies
@@ -55,6 +56,17 @@ def claim(index: int, at: int = UNIX, until: int = UNIX, percent: int = 0) -> Cl
     return Claim(ShardIndex(index), at, until, False, percent)
 
 
+def bitmaps(collections: int) -> Announcement:
+    """Short when it is deflated: the last of all shards, in each of so many collections."""
+    last = ShardSet.of([limits.SHARDS_MAX - 1])
+    states = tuple(CollectionState(CollectionId(bytes([n]) * 32), 1, last) for n in range(collections))
+    return replace(make_announcement(), collections=states)
+
+
+def test_bitmaps_may_inflate_to_as_much_as_a_body_may_have() -> None:
+    assert len(decode_announcement(encode_announcement(bitmaps(5))).collections) == 5
+
+
 REFUSED_ANNOUNCEMENTS: dict[str, tuple[Announcement, RejectReason]] = {
     "no sequence": (make_announcement(0), MALFORMED),
     "a sequence beyond 63 bits": (make_announcement(2**63), MALFORMED),
@@ -80,6 +92,7 @@ REFUSED_ANNOUNCEMENTS: dict[str, tuple[Announcement, RejectReason]] = {
     ),
     "a collection twice": (replace(make_announcement(), collections=(CollectionState(COLLECTION),) * 2), MALFORMED),
     "a short collection": (make_announcement(collections=(CollectionId(b"x" * 31),)), MALFORMED),
+    "bitmaps that inflate to too much together": (bitmaps(6), OVERSIZED),
     "17 claims": (in_collection(claims=tuple(claim(n) for n in range(17))), OVERSIZED),
     "17 releases": (in_collection(releases=tuple(Release(ShardIndex(n), UNIX) for n in range(17))), OVERSIZED),
     "claims out of order": (in_collection(claims=(claim(2), claim(1))), MALFORMED),

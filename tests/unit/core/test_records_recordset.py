@@ -1,14 +1,17 @@
 """The set that keeps the newest record of every key: newest wins, nothing dead comes back."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from mirrord.core import limits
 from mirrord.core.errors import RecordError, RejectReason
-from mirrord.core.records.kinds import Kind
+from mirrord.core.records.kinds import Announcement, CollectionState, Kind
 from mirrord.core.records.record import RecordKey
 from mirrord.core.records.recordset import ContradictionError, RecordSet
+from mirrord.core.records.shardset import ShardSet
 from mirrord.core.records.signing import sign
 from tests.unit.core.making import (
     COLLECTION,
@@ -157,6 +160,28 @@ def test_a_full_table_takes_no_new_author_but_news_of_the_old_ones_and_manifests
     records.admit(announced(2, make_announcement(2)), NOW)
     records.admit(signed_head(make_head()), NOW)
     assert records.head(COLLECTION) == make_head()
+
+
+def test_what_is_kept_is_bounded_in_bytes_too_and_old_ones_may_not_grow_beyond_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    small, large = make_announcement(1), holding_the_last_of(1, 80_000)
+    records = joined_set()
+    records.admit(announced(1, small), NOW)
+    records.admit(announced(2, large), NOW)
+    monkeypatch.setattr(limits, "RECORDS_MAX_BYTES", sum(r.kept_bytes for r in records.offered(COLLECTION)))
+    assert refused(records, announced(3, small)) is RejectReason.TABLE_FULL
+    assert refused(records, announced(1, holding_the_last_of(2, 80_000))) is RejectReason.TABLE_FULL
+    records.admit(announced(1, replace(small, sequence=2)), NOW)
+    records.admit(signed_head(make_head()), NOW)
+    records.admit(announced(2, replace(small, sequence=2)), NOW)
+    records.admit(announced(3, small), NOW)  # the large one made room
+
+
+def holding_the_last_of(sequence: int, shards: int) -> Announcement:
+    """An announcement of few bytes with a long bitmap."""
+    state = CollectionState(COLLECTION, 1, ShardSet.of([shards - 1]))
+    return replace(make_announcement(sequence), collections=(state,))
 
 
 def test_a_record_is_offered_until_its_dead_band_and_accepted_until_it_expires() -> None:

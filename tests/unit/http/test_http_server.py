@@ -135,6 +135,17 @@ def test_a_head_request_gets_the_length_and_no_body() -> None:
     with_server(test)
 
 
+def test_what_is_wrong_after_a_head_request_is_refused_with_a_body() -> None:
+    async def test(server: Server) -> None:
+        async with server.client() as client:
+            await client.send(b"HEAD /x HTTP/1.1\r\nHost: x\r\n\r\nGET / HTTP/1.1\r\n\r\n")
+            answer = await client.read_to_end()
+            assert answer.startswith(b"HTTP/1.1 200")
+            assert b"HTTP/1.1 400" in answer and answer.endswith(b"\n")
+
+    with_server(test)
+
+
 def test_a_client_that_waits_for_100_continue_gets_it() -> None:
     async def test(server: Server) -> None:
         async with server.client() as client:

@@ -76,6 +76,18 @@ def test_a_torrent_that_breaks_the_rules_is_refused(torrent: dict[bytes, object]
         parse_torrent(encoded(torrent))
 
 
+@pytest.mark.parametrize(
+    "extra", [{b"collections": [b"\x80"]}, {b"ssl-cert": b"\x80"}], ids=["collections", "ssl-cert"]
+)
+def test_text_that_is_not_utf_8_in_a_torrent_is_refused(extra: dict[bytes, object]) -> None:
+    torrent = v1_torrent([b"one"])
+    info = torrent[b"info"]
+    assert isinstance(info, dict)
+    info |= extra
+    with pytest.raises(EngineError, match="not UTF-8"):
+        parse_torrent(encoded(torrent))
+
+
 def test_a_symbolic_link_in_a_torrent_is_refused() -> None:
     torrent = v1_torrent([b"one"], [b"link"])
     info = torrent[b"info"]

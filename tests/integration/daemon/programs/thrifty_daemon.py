@@ -5,8 +5,8 @@ import sys
 from mirrord.core import limits
 
 THRIFT = {
-    "PEER_WORK_BURST_SECONDS": 0.25,
-    "PEER_WORK_SECONDS_PER_SECOND": 0.05,
+    "PEER_WORK_BURST_SECONDS": 0.1,
+    "PEER_WORK_SECONDS_PER_SECOND": 0.01,
     "PEER_RECEIVED_BURST_BYTES": 8 * limits.MIB,
     "PEER_RECEIVED_BYTES_PER_SECOND": limits.MIB,
     "PEER_SENT_BURST_BYTES": 8 * limits.MIB,
