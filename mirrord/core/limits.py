@@ -251,6 +251,13 @@ round trips to the other side of the world."""
 NETWORK_STOP_SECONDS: Final = 2.0
 """From the stop of the network to its end, all goodbyes included; the service has 10 s in all."""
 
+SESSION_STAY_SECONDS: Final = 20.0
+"""A session that a peer opened is not ended for a newcomer's sake before this: by then it has learnt of others."""
+
+SESSION_PARTING_SECONDS: Final = 2.0
+"""One session at most is ended for a newcomer in this time.  So ten of the 48 places that others may take turn
+over, and 38 stay with whoever had them.  Precedent: Bitcoin evicts a caller for a new one, never the long known."""
+
 SESSIONS_DIALLED_RESERVE: Final = 16
 """Of SESSIONS_MAX, how many only we ourselves may open, twice what a node wants: strangers cannot cut us off by
 calling.  Precedent: Bitcoin keeps 11 of 125 for itself."""

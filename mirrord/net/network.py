@@ -36,6 +36,7 @@ from mirrord.net.reached import NetLimit
 from mirrord.net.session import Deliver, Emit, House, Session, refuse
 from mirrord.net.settings import NetworkSettings
 from mirrord.net.tls import client_context, node_id_from_seed, probe_context, server_context
+from mirrord.net.turnover import Turnover
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,7 @@ class _Room:
     dialled: Address | None
     remote: Address | None
     network: NetworkName | None
+    opened_at: float
 
 
 class Network:
@@ -66,6 +68,7 @@ class Network:
         self._reached: Counter[NetLimit] = Counter()
         self._gate = Gate(self._reached)
         self._budgets = Budgets(self._reached)
+        self._turnover = Turnover()
         self._house = House(deliver, settings.patience, Queued(), self._reached)
         self._rooms: dict[SessionId, _Room] = {}
         self._session_numbers = itertools.count(1)
@@ -264,9 +267,17 @@ class Network:
         neighbours = sum(1 for room in accepted if network is not None and room.network == network)
         if neighbours >= limits.SESSIONS_PER_NETWORK_MAX:
             self._full(NetLimit.SESSIONS_PER_NETWORK_MAX, f"{neighbours} sessions from {network} are open")
-        if self._accepted() >= limits.SESSIONS_MAX - limits.SESSIONS_DIALLED_RESERVE:
+        if self._accepted() >= limits.SESSIONS_MAX - limits.SESSIONS_DIALLED_RESERVE and not self._made_room():
             self._full(NetLimit.SESSIONS_DIALLED_RESERVE, f"all {len(self._rooms)} sessions are in use")
         self._refuse_beyond_all()
+
+    def _made_room(self) -> bool:
+        """Part with a peer that called us, for a newcomer's sake; False where it is nobody's turn to leave."""
+        guests = [room for room in self._rooms.values() if room.dialled is None]
+        leaver = self._turnover.leaver(guests, trio.current_time())
+        if leaver is not None:
+            leaver.session.close(GoodbyeCode.OVERLOADED, "making room for a newcomer")
+        return leaver is not None
 
     def _refuse_beyond_all(self) -> None:
         if len(self._rooms) >= limits.SESSIONS_MAX:
@@ -352,7 +363,7 @@ class Network:
             raise LocalProtocolError("a session was opened before the network ran")
         number = SessionId(next(self._session_numbers))
         session = Session(number, peer, stream, self._budgets.of(peer, network), self._house)
-        room = _Room(session, stream, dialled, remote, network)
+        room = _Room(session, stream, dialled, remote, network, trio.current_time())
         self._rooms[number] = room
         self._opened_total += 1
         self._room_nursery.start_soon(self._serve, room)

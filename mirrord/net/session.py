@@ -80,8 +80,8 @@ class Session:
         self._detail = ""
 
     def send(self, message: Message) -> None:
-        """Queue a message.  Never waits; a full outbox ends the session.  Ignored after a goodbye."""
-        if self._outbox.finished:
+        """Queue a message.  Never waits; a full outbox ends the session.  Ignored after a goodbye, or the end."""
+        if self._outbox.finished or self._life.cancel_called:
             return
         if isinstance(message, Goodbye):
             self.close(message.code, message.reason)

@@ -7,7 +7,7 @@ DHT nodes from one run to the next, so that routers are needed once in a node's 
 from collections.abc import Awaitable, Callable
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import libtorrent as lt
 import structlog
@@ -94,9 +94,10 @@ class Dht:
 
 def nodes_in(state: bytes) -> tuple[Address, ...]:
     """Return the DHT nodes that a state names: 4 or 16 bytes of address and 2 of port each (BEP 5, BEP 32)."""
-    entries = lt.bdecode(state).get(b"dht state", {})
-    packed = [*entries.get(b"nodes", ()), *entries.get(b"nodes6", ())][:_KNOWN_MAX]
-    return tuple(Address(str(ip_address(entry[:-2])), int.from_bytes(entry[-2:], "big")) for entry in packed)
+    decoded: Any = lt.bdecode(state)
+    kept: dict[bytes, list[bytes]] = decoded.get(b"dht state", {})
+    packed = [*kept.get(b"nodes", ()), *kept.get(b"nodes6", ())][:_KNOWN_MAX]
+    return tuple(Address(str(ip_address(node[:-2])), int.from_bytes(node[-2:], "big")) for node in packed)
 
 
 def load_dht_state(path: Path) -> bytes | None:

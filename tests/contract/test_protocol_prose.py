@@ -10,8 +10,8 @@ from google.protobuf.descriptor import Descriptor, EnumDescriptor
 
 from mirrord.core import limits
 from mirrord.core.errors import RejectReason
-from mirrord.core.gossip.dialling import _ROTATE_ROUNDS, ANCHORS_KEPT, SESSIONS_WANTED
 from mirrord.core.gossip import rendezvous
+from mirrord.core.gossip.dialling import _ROTATE_ROUNDS, ANCHORS_KEPT, SESSIONS_WANTED
 from mirrord.core.placement import (
     calling,
     candidates,
@@ -41,9 +41,10 @@ LINES_MAX = 570
 LOCAL_LIMITS = {
     *("KIB", "MIB"),
     *("HANDSHAKE_TIMEOUT_SECONDS", "SESSION_IDLE_SECONDS", "SEND_TIMEOUT_SECONDS", "SESSION_QUEUE_MAX_FRAMES"),
+    *("BLOB_SOURCES_MAX", "CLOCK_PEERS_MAX"),
     *("SESSIONS_MAX", "BLOB_FETCHES_MAX", "ADDRESS_BOOK_MAX", "DIALS_MAX", "EVENT_QUEUE_MAX"),
     *("SESSION_QUEUE_MAX_BYTES", "QUEUES_MAX_BYTES", "FRAME_RECEIVE_SECONDS", "GOODBYE_SECONDS"),
-    "KEEPALIVE_SECONDS",
+    *("KEEPALIVE_SECONDS", "SESSION_STAY_SECONDS", "SESSION_PARTING_SECONDS"),
     *("ADDRESSES_FOUND_BURST", "ADDRESSES_FOUND_MAX", "LOCAL_SEARCHES_PER_SECOND", "LOCAL_SEARCHES_BURST"),
     *("LOCAL_HEARD_MAX", "LOCAL_COOKIE_MAX_BYTES", "LOCAL_PLACES_MAX", "PORT_FILE_MAX_BYTES"),
     *("NETWORK_STOP_SECONDS", "SESSIONS_DIALLED_RESERVE", "SESSIONS_PER_NETWORK_MAX", "HANDSHAKES_MAX"),

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from mirrord.config import CONFIG_FILE, Config, load_config, render_template
 from mirrord.config.keys import FIELDS
-from mirrord.core.errors import ConfigError
+from mirrord.core.errors import ConfigError, UsageError
 from mirrord.core.records.ids import to_text
+from mirrord.daemon.ports import read_port_file
 from mirrord.store.keyfile import HEADER, load_key
 from tests.fuzz.target import Target, decoder, encoded
 from tests.unit.core.strategies import HASHES
@@ -79,6 +80,15 @@ TARGETS: Final = (
         valid=encoded(_VARIABLES.map("".join)),
         weight=60,
         input_max_bytes=8192,
+    ),
+    Target(
+        family="config",
+        name="port-file",
+        take=decoder(lambda data: read_port_file(put("port", data)), UsageError),
+        valid=st.integers(0, 70_000).map(lambda port: b"%d\n" % port),
+        junk=st.sampled_from([b"1" * 100, "\u0661".encode(), b"-1", b"+1", b" 1 ", b"1 2", b"1_0"]),
+        weight=60,
+        input_max_bytes=200,
     ),
     Target(
         family="config",

@@ -98,7 +98,7 @@ _QUERY_VALUES: Final = st.sampled_from(["", "books", "0", "-1", "9" * 5000, "%00
 _QUERIES: Final = st.lists(
     st.builds("{}={}".format, st.sampled_from(["collection", "shard", "pledge_bytes", "x"]), _QUERY_VALUES), max_size=3
 ).map(lambda parts: "?" + "&".join(parts) if parts else "")
-_VALUES: Final = st.sampled_from(
+_VALUES: Final[st.SearchStrategy[object]] = st.sampled_from(
     [
         *("books", "", "0", "/x", "/\0", "y", "mirrord://x", to_text(bytes(32)), "1" * 5000),
         *(0, 1, -1, 70_000, 10**30, 1.5, True, None, [0, "1", -1], [to_text(bytes(32))], ["1" * 5000], {"a": []}),

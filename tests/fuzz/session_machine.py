@@ -3,6 +3,7 @@
 Hypothesis drives this machine in the test suite, atheris by raw bytes: both choose the rules and what they say.
 """
 
+from typing import Any
 from unittest import mock
 
 from hypothesis import HealthCheck, settings
@@ -25,9 +26,11 @@ STRANGERS = range(1, 6)
 SAID = messages(STRANGERS).map(encode_message)
 PEERS = st.sampled_from(STRANGERS)
 PLACES = st.integers(0, 7)
-FLIPS = st.one_of(st.just([]), st.lists(st.tuples(st.integers(0, 400), st.integers(0, 7)), max_size=3))
+FLIPS: st.SearchStrategy[list[tuple[int, int]]] = st.one_of(
+    st.just([]), st.lists(st.tuples(st.integers(0, 400), st.integers(0, 7)), max_size=3)
+)
 
-SMALL_LIMITS = {
+SMALL_LIMITS: dict[str, Any] = {
     "ADDRESS_BOOK_MAX": 6,
     "SEQUENCES_REMEMBERED_MAX": 4,
     "BUCKET_TARGET_RECORDS": 2,

@@ -4,58 +4,61 @@
 # source: mirrord/core/records/records.proto
 # Protobuf Python Version: 6.31.1
 """Generated protocol buffer code."""
-
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import descriptor_pool as _descriptor_pool
 from google.protobuf import runtime_version as _runtime_version
 from google.protobuf import symbol_database as _symbol_database
 from google.protobuf.internal import builder as _builder
-
 _runtime_version.ValidateProtobufRuntimeVersion(
-    _runtime_version.Domain.PUBLIC, 6, 31, 1, "", "mirrord/core/records/records.proto"
+    _runtime_version.Domain.PUBLIC,
+    6,
+    31,
+    1,
+    '',
+    'mirrord/core/records/records.proto'
 )
 # @@protoc_insertion_point(imports)
 
 _sym_db = _symbol_database.Default()
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(
-    b'\n"mirrord/core/records/records.proto\x12\nmirrord.v1"_\n\x08\x45nvelope\x12\x1e\n\x04kind\x18\x01 \x01(\x0e\x32\x10.mirrord.v1.Kind\x12\x12\n\nauthor_key\x18\x02 \x01(\x0c\x12\x0c\n\x04\x62ody\x18\x03 \x01(\x0c\x12\x11\n\tsignature\x18\x04 \x01(\x0c"o\n\x0cManifestHead\x12\x12\n\ncollection\x18\x01 \x01(\x0c\x12\x0f\n\x07version\x18\x02 \x01(\x04\x12\x11\n\tissued_at\x18\x03 \x01(\x04\x12\x13\n\x0b\x62ody_sha256\x18\x04 \x01(\x0c\x12\x12\n\nbody_bytes\x18\x05 \x01(\x04"\x8e\x01\n\x0cManifestBody\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x02 \x01(\t\x12\x1b\n\x13target_min_replicas\x18\x03 \x01(\r\x12\x1b\n\x13target_max_replicas\x18\x04 \x01(\r\x12!\n\x06shards\x18\x05 \x03(\x0b\x32\x11.mirrord.v1.Shard"\xf9\x02\n\x05Shard\x12\r\n\x05index\x18\x01 \x01(\r\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x14\n\x0cinfo_hash_v2\x18\x03 \x01(\x0c\x12\x14\n\x0cinfo_hash_v1\x18\x04 \x01(\x0c\x12\x16\n\x0etorrent_sha256\x18\x05 \x01(\x0c\x12\x15\n\rtorrent_bytes\x18\x06 \x01(\x04\x12\r\n\x05\x62ytes\x18\x07 \x01(\x04\x12\r\n\x05\x66iles\x18\x08 \x01(\x04\x12\r\n\x05items\x18\t \x01(\x04\x12\x16\n\x0epopularity_min\x18\n \x01(\x04\x12\x16\n\x0epopularity_max\x18\x0b \x01(\x04\x12\x12\n\ndemand_ppb\x18\x0c \x01(\r\x12$\n\x07quality\x18\r \x01(\x0e\x32\x13.mirrord.v1.Quality\x12\r\n\x05\x63odec\x18\x0e \x01(\t\x12\r\n\x05phase\x18\x0f \x01(\r\x12\x0e\n\x06rights\x18\x10 \x01(\t\x12\x19\n\x11target_weight_ppm\x18\x11 \x01(\r\x12\x18\n\x10withdrawn_reason\x18\x12 \x01(\t"\xf4\x02\n\x0c\x41nnouncement\x12\x10\n\x08sequence\x18\x01 \x01(\x04\x12\x11\n\tissued_at\x18\x02 \x01(\x04\x12\x12\n\nexpires_at\x18\x03 \x01(\x04\x12*\n\x0c\x63oordination\x18\x04 \x03(\x0b\x32\x14.mirrord.v1.Endpoint\x12(\n\nbittorrent\x18\x05 \x03(\x0b\x32\x14.mirrord.v1.Endpoint\x12\x14\n\x0cpledge_bytes\x18\x06 \x01(\x04\x12\x12\n\nfree_bytes\x18\x07 \x01(\x04\x12\x1d\n\x15\x64own_bytes_per_second\x18\x08 \x01(\x04\x12\x1b\n\x13up_bytes_per_second\x18\t \x01(\x04\x12\x10\n\x08operator\x18\n \x01(\t\x12\x0f\n\x07\x63ountry\x18\x0b \x01(\t\x12\x0b\n\x03\x61sn\x18\x0c \x01(\r\x12\r\n\x05\x61gent\x18\r \x01(\t\x12\x30\n\x0b\x63ollections\x18\x0e \x03(\x0b\x32\x1b.mirrord.v1.CollectionState"$\n\x08\x45ndpoint\x12\n\n\x02ip\x18\x01 \x01(\x0c\x12\x0c\n\x04port\x18\x02 \x01(\r"\xbe\x01\n\x0f\x43ollectionState\x12\x12\n\ncollection\x18\x01 \x01(\x0c\x12\x18\n\x10manifest_version\x18\x02 \x01(\x04\x12\x10\n\x08holdings\x18\x03 \x01(\x0c\x12!\n\x06\x63laims\x18\x04 \x03(\x0b\x32\x11.mirrord.v1.Claim\x12%\n\x08releases\x18\x05 \x03(\x0b\x32\x13.mirrord.v1.Release\x12\x0f\n\x07parting\x18\x06 \x01(\x08\x12\x10\n\x08\x64\x65\x63lined\x18\x07 \x01(\x0c"a\n\x05\x43laim\x12\r\n\x05shard\x18\x01 \x01(\r\x12\x12\n\nclaimed_at\x18\x02 \x01(\x04\x12\x12\n\nexpires_at\x18\x03 \x01(\x04\x12\x10\n\x08\x66\x65tching\x18\x04 \x01(\x08\x12\x0f\n\x07percent\x18\x05 \x01(\r".\n\x07Release\x12\r\n\x05shard\x18\x01 \x01(\r\x12\x14\n\x0c\x61nnounced_at\x18\x02 \x01(\x04"\xea\x02\n\tAdmission\x12\x12\n\ncollection\x18\x01 \x01(\x0c\x12\x0f\n\x07subject\x18\x02 \x01(\x0c\x12\x10\n\x08sequence\x18\x03 \x01(\x04\x12\x11\n\tissued_at\x18\x04 \x01(\x04\x12\x12\n\nexpires_at\x18\x05 \x01(\x04\x12*\n\x05grant\x18\x06 \x01(\x0e\x32\x1b.mirrord.v1.Admission.Grant\x12\r\n\x05quota\x18\x07 \x01(\r\x12,\n\x06policy\x18\x08 \x01(\x0e\x32\x1c.mirrord.v1.Admission.Policy"Q\n\x05Grant\x12\x15\n\x11GRANT_UNSPECIFIED\x10\x00\x12\n\n\x06MEMBER\x10\x01\x12\x0b\n\x07VOUCHER\x10\x02\x12\x0b\n\x07\x43URATOR\x10\x03\x12\x0b\n\x07REVOKED\x10\x04"C\n\x06Policy\x12\x16\n\x12POLICY_UNSPECIFIED\x10\x00\x12\x08\n\x04OPEN\x10\x01\x12\x0b\n\x07VOUCHED\x10\x02\x12\n\n\x06LISTED\x10\x03"-\n\x0c\x45quivocation\x12\r\n\x05\x66irst\x18\x01 \x01(\x0c\x12\x0e\n\x06second\x18\x02 \x01(\x0c*b\n\x04Kind\x12\x14\n\x10KIND_UNSPECIFIED\x10\x00\x12\x11\n\rMANIFEST_HEAD\x10\x01\x12\x10\n\x0c\x41NNOUNCEMENT\x10\x02\x12\r\n\tADMISSION\x10\x03\x12\x10\n\x0c\x45QUIVOCATION\x10\x04*?\n\x07Quality\x12\x17\n\x13QUALITY_UNSPECIFIED\x10\x00\x12\x0c\n\x08ORIGINAL\x10\x01\x12\r\n\tREENCODED\x10\x02\x62\x06proto3'
-)
+
+
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"mirrord/core/records/records.proto\x12\nmirrord.v1\"_\n\x08\x45nvelope\x12\x1e\n\x04kind\x18\x01 \x01(\x0e\x32\x10.mirrord.v1.Kind\x12\x12\n\nauthor_key\x18\x02 \x01(\x0c\x12\x0c\n\x04\x62ody\x18\x03 \x01(\x0c\x12\x11\n\tsignature\x18\x04 \x01(\x0c\"o\n\x0cManifestHead\x12\x12\n\ncollection\x18\x01 \x01(\x0c\x12\x0f\n\x07version\x18\x02 \x01(\x04\x12\x11\n\tissued_at\x18\x03 \x01(\x04\x12\x13\n\x0b\x62ody_sha256\x18\x04 \x01(\x0c\x12\x12\n\nbody_bytes\x18\x05 \x01(\x04\"\x8e\x01\n\x0cManifestBody\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x02 \x01(\t\x12\x1b\n\x13target_min_replicas\x18\x03 \x01(\r\x12\x1b\n\x13target_max_replicas\x18\x04 \x01(\r\x12!\n\x06shards\x18\x05 \x03(\x0b\x32\x11.mirrord.v1.Shard\"\xf9\x02\n\x05Shard\x12\r\n\x05index\x18\x01 \x01(\r\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x14\n\x0cinfo_hash_v2\x18\x03 \x01(\x0c\x12\x14\n\x0cinfo_hash_v1\x18\x04 \x01(\x0c\x12\x16\n\x0etorrent_sha256\x18\x05 \x01(\x0c\x12\x15\n\rtorrent_bytes\x18\x06 \x01(\x04\x12\r\n\x05\x62ytes\x18\x07 \x01(\x04\x12\r\n\x05\x66iles\x18\x08 \x01(\x04\x12\r\n\x05items\x18\t \x01(\x04\x12\x16\n\x0epopularity_min\x18\n \x01(\x04\x12\x16\n\x0epopularity_max\x18\x0b \x01(\x04\x12\x12\n\ndemand_ppb\x18\x0c \x01(\r\x12$\n\x07quality\x18\r \x01(\x0e\x32\x13.mirrord.v1.Quality\x12\r\n\x05\x63odec\x18\x0e \x01(\t\x12\r\n\x05phase\x18\x0f \x01(\r\x12\x0e\n\x06rights\x18\x10 \x01(\t\x12\x19\n\x11target_weight_ppm\x18\x11 \x01(\r\x12\x18\n\x10withdrawn_reason\x18\x12 \x01(\t\"\xf4\x02\n\x0c\x41nnouncement\x12\x10\n\x08sequence\x18\x01 \x01(\x04\x12\x11\n\tissued_at\x18\x02 \x01(\x04\x12\x12\n\nexpires_at\x18\x03 \x01(\x04\x12*\n\x0c\x63oordination\x18\x04 \x03(\x0b\x32\x14.mirrord.v1.Endpoint\x12(\n\nbittorrent\x18\x05 \x03(\x0b\x32\x14.mirrord.v1.Endpoint\x12\x14\n\x0cpledge_bytes\x18\x06 \x01(\x04\x12\x12\n\nfree_bytes\x18\x07 \x01(\x04\x12\x1d\n\x15\x64own_bytes_per_second\x18\x08 \x01(\x04\x12\x1b\n\x13up_bytes_per_second\x18\t \x01(\x04\x12\x10\n\x08operator\x18\n \x01(\t\x12\x0f\n\x07\x63ountry\x18\x0b \x01(\t\x12\x0b\n\x03\x61sn\x18\x0c \x01(\r\x12\r\n\x05\x61gent\x18\r \x01(\t\x12\x30\n\x0b\x63ollections\x18\x0e \x03(\x0b\x32\x1b.mirrord.v1.CollectionState\"$\n\x08\x45ndpoint\x12\n\n\x02ip\x18\x01 \x01(\x0c\x12\x0c\n\x04port\x18\x02 \x01(\r\"\xbe\x01\n\x0f\x43ollectionState\x12\x12\n\ncollection\x18\x01 \x01(\x0c\x12\x18\n\x10manifest_version\x18\x02 \x01(\x04\x12\x10\n\x08holdings\x18\x03 \x01(\x0c\x12!\n\x06\x63laims\x18\x04 \x03(\x0b\x32\x11.mirrord.v1.Claim\x12%\n\x08releases\x18\x05 \x03(\x0b\x32\x13.mirrord.v1.Release\x12\x0f\n\x07parting\x18\x06 \x01(\x08\x12\x10\n\x08\x64\x65\x63lined\x18\x07 \x01(\x0c\"a\n\x05\x43laim\x12\r\n\x05shard\x18\x01 \x01(\r\x12\x12\n\nclaimed_at\x18\x02 \x01(\x04\x12\x12\n\nexpires_at\x18\x03 \x01(\x04\x12\x10\n\x08\x66\x65tching\x18\x04 \x01(\x08\x12\x0f\n\x07percent\x18\x05 \x01(\r\".\n\x07Release\x12\r\n\x05shard\x18\x01 \x01(\r\x12\x14\n\x0c\x61nnounced_at\x18\x02 \x01(\x04\"\xea\x02\n\tAdmission\x12\x12\n\ncollection\x18\x01 \x01(\x0c\x12\x0f\n\x07subject\x18\x02 \x01(\x0c\x12\x10\n\x08sequence\x18\x03 \x01(\x04\x12\x11\n\tissued_at\x18\x04 \x01(\x04\x12\x12\n\nexpires_at\x18\x05 \x01(\x04\x12*\n\x05grant\x18\x06 \x01(\x0e\x32\x1b.mirrord.v1.Admission.Grant\x12\r\n\x05quota\x18\x07 \x01(\r\x12,\n\x06policy\x18\x08 \x01(\x0e\x32\x1c.mirrord.v1.Admission.Policy\"Q\n\x05Grant\x12\x15\n\x11GRANT_UNSPECIFIED\x10\x00\x12\n\n\x06MEMBER\x10\x01\x12\x0b\n\x07VOUCHER\x10\x02\x12\x0b\n\x07\x43URATOR\x10\x03\x12\x0b\n\x07REVOKED\x10\x04\"C\n\x06Policy\x12\x16\n\x12POLICY_UNSPECIFIED\x10\x00\x12\x08\n\x04OPEN\x10\x01\x12\x0b\n\x07VOUCHED\x10\x02\x12\n\n\x06LISTED\x10\x03\"-\n\x0c\x45quivocation\x12\r\n\x05\x66irst\x18\x01 \x01(\x0c\x12\x0e\n\x06second\x18\x02 \x01(\x0c*b\n\x04Kind\x12\x14\n\x10KIND_UNSPECIFIED\x10\x00\x12\x11\n\rMANIFEST_HEAD\x10\x01\x12\x10\n\x0c\x41NNOUNCEMENT\x10\x02\x12\r\n\tADMISSION\x10\x03\x12\x10\n\x0c\x45QUIVOCATION\x10\x04*?\n\x07Quality\x12\x17\n\x13QUALITY_UNSPECIFIED\x10\x00\x12\x0c\n\x08ORIGINAL\x10\x01\x12\r\n\tREENCODED\x10\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
-_builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, "mirrord.core.records.records_pb2", _globals)
+_builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'mirrord.core.records.records_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
-    DESCRIPTOR._loaded_options = None
-    _globals["_KIND"]._serialized_start = 1950
-    _globals["_KIND"]._serialized_end = 2048
-    _globals["_QUALITY"]._serialized_start = 2050
-    _globals["_QUALITY"]._serialized_end = 2113
-    _globals["_ENVELOPE"]._serialized_start = 50
-    _globals["_ENVELOPE"]._serialized_end = 145
-    _globals["_MANIFESTHEAD"]._serialized_start = 147
-    _globals["_MANIFESTHEAD"]._serialized_end = 258
-    _globals["_MANIFESTBODY"]._serialized_start = 261
-    _globals["_MANIFESTBODY"]._serialized_end = 403
-    _globals["_SHARD"]._serialized_start = 406
-    _globals["_SHARD"]._serialized_end = 783
-    _globals["_ANNOUNCEMENT"]._serialized_start = 786
-    _globals["_ANNOUNCEMENT"]._serialized_end = 1158
-    _globals["_ENDPOINT"]._serialized_start = 1160
-    _globals["_ENDPOINT"]._serialized_end = 1196
-    _globals["_COLLECTIONSTATE"]._serialized_start = 1199
-    _globals["_COLLECTIONSTATE"]._serialized_end = 1389
-    _globals["_CLAIM"]._serialized_start = 1391
-    _globals["_CLAIM"]._serialized_end = 1488
-    _globals["_RELEASE"]._serialized_start = 1490
-    _globals["_RELEASE"]._serialized_end = 1536
-    _globals["_ADMISSION"]._serialized_start = 1539
-    _globals["_ADMISSION"]._serialized_end = 1901
-    _globals["_ADMISSION_GRANT"]._serialized_start = 1751
-    _globals["_ADMISSION_GRANT"]._serialized_end = 1832
-    _globals["_ADMISSION_POLICY"]._serialized_start = 1834
-    _globals["_ADMISSION_POLICY"]._serialized_end = 1901
-    _globals["_EQUIVOCATION"]._serialized_start = 1903
-    _globals["_EQUIVOCATION"]._serialized_end = 1948
+  DESCRIPTOR._loaded_options = None
+  _globals['_KIND']._serialized_start=1950
+  _globals['_KIND']._serialized_end=2048
+  _globals['_QUALITY']._serialized_start=2050
+  _globals['_QUALITY']._serialized_end=2113
+  _globals['_ENVELOPE']._serialized_start=50
+  _globals['_ENVELOPE']._serialized_end=145
+  _globals['_MANIFESTHEAD']._serialized_start=147
+  _globals['_MANIFESTHEAD']._serialized_end=258
+  _globals['_MANIFESTBODY']._serialized_start=261
+  _globals['_MANIFESTBODY']._serialized_end=403
+  _globals['_SHARD']._serialized_start=406
+  _globals['_SHARD']._serialized_end=783
+  _globals['_ANNOUNCEMENT']._serialized_start=786
+  _globals['_ANNOUNCEMENT']._serialized_end=1158
+  _globals['_ENDPOINT']._serialized_start=1160
+  _globals['_ENDPOINT']._serialized_end=1196
+  _globals['_COLLECTIONSTATE']._serialized_start=1199
+  _globals['_COLLECTIONSTATE']._serialized_end=1389
+  _globals['_CLAIM']._serialized_start=1391
+  _globals['_CLAIM']._serialized_end=1488
+  _globals['_RELEASE']._serialized_start=1490
+  _globals['_RELEASE']._serialized_end=1536
+  _globals['_ADMISSION']._serialized_start=1539
+  _globals['_ADMISSION']._serialized_end=1901
+  _globals['_ADMISSION_GRANT']._serialized_start=1751
+  _globals['_ADMISSION_GRANT']._serialized_end=1832
+  _globals['_ADMISSION_POLICY']._serialized_start=1834
+  _globals['_ADMISSION_POLICY']._serialized_end=1901
+  _globals['_EQUIVOCATION']._serialized_start=1903
+  _globals['_EQUIVOCATION']._serialized_end=1948
 # @@protoc_insertion_point(module_scope)

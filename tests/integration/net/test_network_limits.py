@@ -250,6 +250,31 @@ def test_strangers_cannot_take_the_sessions_that_we_keep_for_ourselves(monkeypat
     trio.run(scenario)
 
 
+def test_a_newcomer_finds_a_place_in_a_full_house(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "SESSIONS_MAX", 4)
+    monkeypatch.setattr(limits, "SESSIONS_DIALLED_RESERVE", 2)
+    monkeypatch.setattr(limits, "SESSION_STAY_SECONDS", 0)
+
+    async def scenario() -> None:
+        async with running(1) as node:
+            old = await node_by_hand(node.address, 10)
+            await node.wait_for(SessionOpened, 1)
+            young = await node_by_hand(node.address, 11)
+            await node.wait_for(SessionOpened, 2)
+            newcomer = await node_by_hand(node.address, 12)
+            await node.wait_for(SessionOpened, 3)
+            (goodbye,) = await read_messages(young)
+            assert isinstance(goodbye, Goodbye) and goodbye.code is GoodbyeCode.OVERLOADED
+            await node.wait_for(SessionClosed, 1)
+            (goodbye,) = await read_messages(await node_by_hand(node.address, 13))  # too soon for another turn
+            assert isinstance(goodbye, Goodbye) and goodbye.code is GoodbyeCode.OVERLOADED
+            assert node.network.statistics().sessions_accepted == 2
+            for stream in (old, young, newcomer):
+                await trio.aclose_forcefully(stream)
+
+    trio.run(scenario)
+
+
 def test_the_listener_survives_running_out_of_descriptors() -> None:
     async def scenario() -> None:
         async with running(1) as node:

@@ -11,7 +11,7 @@ from running_engine import Member, make_shard, member, origin
 from mirrord.core.effects import SeekPeers
 from mirrord.core.events import AddressesFound, AddressSource
 from mirrord.core.records.ids import Address
-from mirrord.torrents.dht import load_dht_state
+from mirrord.torrents.dht import load_dht_state, nodes_in
 from mirrord.torrents.engine import DhtSettings, EngineSettings
 from mirrord.torrents.session_settings import TORRENT_FLAGS, session_settings
 from tests.loopback_dht import loopback_dht
@@ -105,6 +105,19 @@ def test_a_damaged_state_is_not_used_and_one_that_knows_nobody_does_not_replace_
     assert trio.run(run) == 0
 
 
+def test_a_state_names_nodes_of_both_ips() -> None:
+    state = lt.bencode(
+        {
+            "dht state": {
+                "nodes": [b"\xcb\x00\x71\x07\x1e\x14"],
+                "nodes6": [b"\x20\x01\x0d\xb8" + bytes(12) + b"\x1a\xe1"],
+            }
+        }
+    )
+    assert nodes_in(state) == (Address("203.0.113.7", 7700), Address("2001:db8::", 6881))
+    assert nodes_in(lt.bencode({})) == ()
+
+
 def test_without_a_dht_nothing_is_sought(tmp_path: Path) -> None:
     async def main() -> None:
         async with member(tmp_path) as node:
@@ -124,7 +137,7 @@ def test_torrents_use_neither_the_dht_nor_the_local_network_nor_peer_exchange(tm
         async with origin(tmp_path / "a", shard, dht=dht_of(tmp_path / "a", routers[0])) as holder:
             await knows_the_dht(holder)
             (worker,) = holder.engine._workers.values()
-            handle = worker.place.live.handle
+            handle = worker.place.live.handle if worker.place.live is not None else None
             assert handle is not None
             flags = await trio.to_thread.run_sync(handle.flags)
             for flag in (lt.torrent_flags.disable_dht, lt.torrent_flags.disable_lsd, lt.torrent_flags.disable_pex):

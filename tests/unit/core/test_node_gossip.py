@@ -10,7 +10,7 @@ from mirrord.core import limits
 from mirrord.core.errors import UsageError
 from mirrord.core.records.ids import Address, CollectionId, SessionId, Sha256, ShardIndex
 from mirrord.core.records.kinds import Claim, CollectionState, Kind, Release
-from mirrord.core.records.record import RecordKey, record_id
+from mirrord.core.records.record import record_id
 from mirrord.core.records.shardset import ShardSet
 from mirrord.core.records.signing import sign
 from mirrord.core.timing import WAN
@@ -81,27 +81,6 @@ def test_a_refused_record_changes_nothing_is_counted_and_ends_the_session_of_who
     assert scripted.node.statistics(scripted.now).counters.sessions_ended_at_fault == fault
     if fault:
         assert not scripted.hear(session, announced(9, make_announcement(1))), "nothing more is heard of it"
-
-
-def test_a_contradiction_becomes_a_proof_that_travels_at_once_and_the_node_counts_no_more() -> None:
-    scripted = ScriptedNode().join()
-    source, other = scripted.meet(1), scripted.meet(3)
-    scripted.hear(source, HONEST)
-    effects = scripted.hear(source, announced(2, make_announcement(5, pledge_bytes=1)))
-    (kept,) = only(effects, ef.PersistRecord)
-    assert kept.key == RecordKey(Kind.EQUIVOCATION, node_id(2))
-    assert (other, m.Records(COLLECTION, (kept.envelope,))) in sent(effects, m.Records)
-    assert scripted.counters() == {"equivocation": 1}
-    records = scripted.node.state.gossip.records
-    assert [node for node, _ in records.announcements(COLLECTION)] == [scripted.id]
-
-    elsewhere = ScriptedNode(key=signing_key(7)).join()
-    elsewhere.hear(elsewhere.meet(1), HONEST, kept.envelope)
-    records = elsewhere.node.state.gossip.records
-    assert node_id(2) not in {node for node, _ in records.announcements(COLLECTION)}, "whoever hears the proof agrees"
-    elsewhere.restart()
-    records = elsewhere.node.state.gossip.records
-    assert node_id(2) not in {node for node, _ in records.announcements(COLLECTION)}, "also after a restart"
 
 
 def test_what_came_before_a_bad_record_in_the_same_batch_is_kept() -> None:

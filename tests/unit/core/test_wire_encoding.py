@@ -10,7 +10,7 @@ from mirrord.core.records.ids import CollectionId, Sha256
 from mirrord.core.wire import messages as m
 from mirrord.core.wire import wire_pb2 as pb
 from mirrord.core.wire.encoding import decode_message, encode_message
-from mirrord.core.wire.framing import FrameReader, frame
+from mirrord.core.wire.framing import FrameReader, OversizedFrameError, frame
 from tests.unit.core.making import COLLECTION, OTHER_COLLECTION
 from tests.unit.core.strategies import MESSAGES
 
@@ -157,9 +157,11 @@ def test_a_stream_gives_the_same_frames_however_it_is_cut(payloads: list[bytes],
 def test_a_frame_of_the_largest_size_passes_and_one_byte_more_does_not() -> None:
     payload = bytes(limits.FRAME_MAX_BYTES)
     assert FrameReader().feed(frame(payload)) == [payload]
-    for length in (0, limits.FRAME_MAX_BYTES + 1, 2**32 - 1):
-        with pytest.raises(RemoteProtocolError):
+    for length in (limits.FRAME_MAX_BYTES + 1, 2**32 - 1):
+        with pytest.raises(OversizedFrameError):
             FrameReader().feed(length.to_bytes(4, "big"))
+    with pytest.raises(RemoteProtocolError, match="0 bytes"):
+        FrameReader().feed(bytes(4))
     for bad in (b"", bytes(limits.FRAME_MAX_BYTES + 1)):
         with pytest.raises(LocalProtocolError):
             frame(bad)
