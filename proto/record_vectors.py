@@ -152,7 +152,10 @@ def announcements() -> list[Case]:
     full, full_value = _full()
     tail = wire(plain)[2:]
     many = [pb.CollectionState(collection=i.to_bytes(32, "big"), holdings=b"\0") for i in range(65)]
+    wide = b"\x01" + deflated_zeros(10_800, b"\x01")
+    bitmaps = [pb.CollectionState(collection=i.to_bytes(32, "big"), holdings=wide) for i in range(7)]
     oversized = {
+        "bitmaps of more than 65,536 bytes together": wire(minimal(collections=bitmaps)),
         "65 collections": wire(minimal(collections=many)),
         "9 addresses": wire(minimal(coordination=[endpoint("192.0.2.1", port) for port in range(1, 10)])),
         "17 claims": wire(minimal(collections=[part(claims=_claims(*range(17)))])),

@@ -116,10 +116,14 @@ def stored(plain: bytes) -> bytes:
     return stream + zlib.adler32(plain).to_bytes(4, "big")
 
 
-def deflated_zeros(at_least: int) -> bytes:
-    """Return a zlib stream of zeros that compresses 1,000 times: fixed codes, matches of 258 bytes at distance 1."""
+def deflated_zeros(at_least: int, last: bytes = b"") -> bytes:
+    """Return a zlib stream of zeros that compresses 1,000 times: fixed codes, matches of 258 bytes at distance 1.
+
+    ``last`` are bytes below 144 that stand behind them.
+    """
     matches = -(-(at_least - 1) // 258)
-    bits = "1" + "10" + "00110000" + ("11000101" + "00000") * matches + "0000000"
+    literals = "".join(f"{0x30 + byte:08b}" for byte in last)
+    bits = "1" + "10" + "00110000" + ("11000101" + "00000") * matches + literals + "0000000"
     bits += "0" * (-len(bits) % 8)
     packed = bytes(int(bits[start : start + 8][::-1], 2) for start in range(0, len(bits), 8))
-    return b"\x78\x01" + packed + zlib.adler32(bytes(1 + 258 * matches)).to_bytes(4, "big")
+    return b"\x78\x01" + packed + zlib.adler32(bytes(1 + 258 * matches) + last).to_bytes(4, "big")

@@ -44,8 +44,8 @@ class Keys(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     announce_addresses: Annotated[
         tuple[str, ...],
         _says(
-            "Where to tell peers that they reach this daemon, if that is not what it listens on: behind a forwarded"
-            " port. Without it, the addresses of `listen` are told."
+            "Where to tell peers that they reach this daemon, if they cannot find out: where a router forwards another"
+            " port. Without it, the addresses of `listen` are told, and public ones once a peer got through."
         ),
     ] = ()
     bittorrent_listen: Annotated[

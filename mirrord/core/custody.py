@@ -271,8 +271,9 @@ class Custody:
         self._waiting.pop(own.key, None)
 
     def tell(self, own: OwnShard, members: frozenset[Address], again: bool, out: list[Effect]) -> None:
-        """Tell the engine whom to fetch from, where that has changed, or ``again``."""
-        if own.ordered and own.role is ShardRole.FETCHING and members and (again or members - own.told):
+        """Tell the engine whom to fetch from, or who fetches what we hold, where that has changed, or ``again``."""
+        may_tell = own.ordered and own.role in (ShardRole.FETCHING, ShardRole.HELD)
+        if may_tell and members and (again or members - own.told):
             own.told = members
             out.append(AddSwarmMembers(own.key, tuple(sorted(members))))
 

@@ -78,6 +78,14 @@ RELAYS_BURST: Final = 16
 """Urgent announcements of one author passed on at once, then one each publish gap.  The excess is kept
 as the newest and travels by anti-entropy: nobody floods the network with one key."""
 
+SESSION_RELAYS_BURST: Final = 512
+"""Urgent records of one session passed on at once.  A peer with many keys of its own has each of them at its
+first word, and every word goes to all our sessions; a curator who admits hundreds at once does too."""
+
+SESSION_RELAYS_PER_SECOND: Final = 10
+"""Urgent records of one session passed on after the burst: a network of 10,000 that loses a twentieth of its nodes
+makes fewer, over all sessions.  The excess travels by anti-entropy."""
+
 RECORDS_PER_COLLECTION_MAX: Final = 200_000
 """Announcements kept for one collection: twice the 100,000 nodes that are planned for."""
 
@@ -343,11 +351,11 @@ which comes over eight sessions.  Precedent: go-ethereum's light servers keep su
 a fixed rate, for each client."""
 
 PEER_SENT_BURST_BYTES: Final = 64 * MIB
-"""Bytes that one peer may have of us at once: 50 bytes ask for a chunk of 256 KiB.  As much as we would
+"""Bytes of answers that one peer may have of us at once: 50 bytes ask for a chunk of 256 KiB.  As much as we would
 take from it, and for the same reason."""
 
 PEER_SENT_BYTES_PER_SECOND: Final = 256 * KIB
-"""Bytes that one peer may have of us for ever: 22 GB a day.  Precedent: Bitcoin's -maxuploadtarget."""
+"""Bytes of answers that one peer may have of us for ever: 22 GB a day.  Precedent: Bitcoin's -maxuploadtarget."""
 
 PEER_WORK_BURST_SECONDS: Final = 10.0
 """Processor time that the messages of one peer may take at once: 10,000 new records take one to three

@@ -198,10 +198,18 @@ class Node:
             if not state.clock_wrong:
                 plan_all(state, now, out)
             self._next_plan_at = self._next_look(now)
-            for own in state.custody.all():
-                if own.role is ShardRole.FETCHING:
-                    state.custody.tell(own, state.members_of(own.key), self._ticks % _TELL_AGAIN_TICKS == 0, out)
+            self._tell_members(out)
             self._forget_parted(now, out)
+
+    def _tell_members(self, out: list[Effect]) -> None:
+        """Tell the engine whom to fetch from, and who fetches what we hold."""
+        state, again = self.state, self._ticks % _TELL_AGAIN_TICKS == 0
+        fetchers = state.fetchers()
+        for own in state.custody.all():
+            if own.role is ShardRole.FETCHING:
+                state.custody.tell(own, state.members_of(own.key), again, out)
+            elif own.key in fetchers:
+                state.custody.tell(own, fetchers[own.key], again, out)
 
     def _next_look(self, now: Instant) -> float:
         """Return when to plan next: in a tick, or when a claim has settled before that."""

@@ -4,7 +4,7 @@ from mirrord.core.announcing import Reachable, compose
 from mirrord.core.clock import Instant
 from mirrord.core.effects import Effect, PersistSequence, Warn
 from mirrord.core.errors import RecordError
-from mirrord.core.records.codec import encode_announcement
+from mirrord.core.records.codec import decode_announcement, encode_announcement
 from mirrord.core.records.kinds import Kind
 from mirrord.core.records.signing import SigningKey, sign
 from mirrord.core.state import NodeState
@@ -63,8 +63,10 @@ class Publisher:
             0 if state.paused else state.room_bytes,
             state.speed.bytes_per_second,
         )
+        body = encode_announcement(announcement)
         try:
-            envelope = sign(Kind.ANNOUNCEMENT, encode_announcement(announcement), self._key)
+            envelope = sign(Kind.ANNOUNCEMENT, body, self._key)
+            decode_announcement(body)  # what everybody would refuse must not be promised
         except RecordError:
             out.append(Warn(TOO_LONG))
             return

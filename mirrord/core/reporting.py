@@ -47,7 +47,7 @@ def report(state: NodeState, now: Instant) -> Statistics:
             disk_free_bytes=state.disk_free_bytes if state.disk_free_bytes is not None else 0,
             fetching_paused=state.paused,
             stopping=state.stopping,
-            coordination=reachable.coordination if reachable is not None else (),
+            coordination=(reachable.coordination if reachable is not None else ()) + state.gossip.reach.found_by_peers,
             bittorrent=reachable.bittorrent if reachable is not None else (),
             sessions=len(state.gossip.sessions),
             nodes_alive=seen[Liveness.ALIVE],

@@ -91,6 +91,21 @@ class NodeState:
         """Return the unix second until which a claim on ``shard`` made or renewed now should count."""
         return int(now.unix_seconds + lease_seconds(shard.bytes, self.settings.timing))
 
+    def fetchers(self) -> dict[ShardKey, frozenset[Address]]:
+        """Return the BitTorrent addresses of everybody else who fetches a shard, by shard.
+
+        Who holds one dials them, because they may have no way to dial a holder behind NAT.
+        """
+        found: dict[ShardKey, set[Address]] = {}
+        for collection in self.memberships:
+            for node, announcement in self.gossip.records.announcements(collection):
+                part = announcement.part_in(collection)
+                for claim in part.claims if part is not None and node != self.own else ():
+                    if claim.fetching:
+                        aim = filter(self.gossip.dialling.may_aim_at, announcement.bittorrent)
+                        found.setdefault(ShardKey(collection, claim.shard), set()).update(aim)
+        return {shard: frozenset(addresses) for shard, addresses in found.items()}
+
     def members_of(self, key: ShardKey) -> frozenset[Address]:
         """Return the BitTorrent addresses of everybody who says to have a shard, or a part of it."""
         members: set[Address] = set()

@@ -204,9 +204,9 @@ class NodeStatistics:
     known to tell; while it is ``clock_wrong``, nothing is claimed or announced.  ``equivocators`` are the nodes
     that are proved to have contradicted themselves.
 
-    ``coordination`` and ``bittorrent`` are where we listen, by what is announced of a private one or the operator
-    says; ``own_addresses`` are those of coordination with what peers found there.  ``known_addresses`` is how many
-    the book has, ``proved_addresses`` at how many of these a node spoke with us.
+    ``coordination`` and ``bittorrent`` are where we listen or where our operator says, and the former where peers
+    found us, too: these are worth an invitation.  ``own_addresses`` says what peers found at each.
+    ``known_addresses`` is how many the book has, ``proved_addresses`` at how many of these a node spoke with us.
     """
 
     node: NodeId

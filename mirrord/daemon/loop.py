@@ -23,7 +23,7 @@ from mirrord.core.clock import Instant
 from mirrord.core.errors import MirrordError, StorageError
 from mirrord.core.node import Node
 from mirrord.core.planning import Reasons
-from mirrord.core.records.ids import CollectionId
+from mirrord.core.records.ids import CollectionId, SessionId
 from mirrord.core.statistics import Statistics
 from mirrord.daemon.narration import narrate_effect, narrate_event
 from mirrord.net.network import Network
@@ -60,6 +60,24 @@ class _Item:
     work_seconds: float = 0.0
 
 
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """A message to the very peer whose own message is the cause of it, and who is charged for it."""
+
+    effect: ef.SendMessage
+
+
+_Deed = ef.Effect | _Answer
+
+
+def _with_answers(asked_by: SessionId, effects: Sequence[ef.Effect]) -> list[_Deed]:
+    """Tell what goes back to a peer that asked from what others are told because of it."""
+    return [
+        _Answer(effect) if isinstance(effect, ef.SendMessage) and effect.session == asked_by else effect
+        for effect in effects
+    ]
+
+
 class NodeLoop:
     """Owns ``node``; everybody else hands it events and reads its statistics."""
 
@@ -72,7 +90,7 @@ class NodeLoop:
         self._engine: Engine | None = None
         self._data_folder: Path | None = None
         self._seekers: tuple[Callable[[ef.SeekPeers], None], ...] = ()
-        self._deferred: list[ef.Effect] = []
+        self._deferred: list[_Deed] = []
         self._stop_wished = trio.Event()
         self.stopped = trio.Event()
 
@@ -170,30 +188,39 @@ class NodeLoop:
                 items.append(self._receive.receive_nowait())
         return items
 
-    def _handle(self, item: _Item) -> list[ef.Effect]:
+    def _handle(self, item: _Item) -> list[_Deed]:
         narrate_event(item.event)
         began = time.thread_time()
         try:
-            return self._node.handle(item.event, read_clocks())
+            effects = self._node.handle(item.event, read_clocks())
         except MirrordError as error:
             if item.done is None:
                 raise  # nobody's wish: the core must have an answer to whatever strangers do
             item.failure = error
             return []
+        else:
+            match item.event:
+                case ev.MessageReceived(session, _):
+                    return _with_answers(session, effects)
+                case _:
+                    return list(effects)
         finally:
             item.work_seconds = time.thread_time() - began
             if item.handled is not None:
                 item.handled.set()
 
-    async def _carry_out(self, effects: Sequence[ef.Effect]) -> None:
+    async def _carry_out(self, effects: Sequence[_Deed]) -> None:
         lasting = [effect for effect in effects if isinstance(effect, ef.PersistEffect)]
         blobs = [effect for effect in effects if isinstance(effect, ef.StoreBlob)]
         if not await self._insist(lambda: self._persist(lasting, blobs)):
             return
         failures: list[ev.Event] = []
         for effect in effects:
-            narrate_effect(effect)
+            narrate_effect(effect.effect if isinstance(effect, _Answer) else effect)
             match effect:
+                case _Answer(message):
+                    assert self._network is not None
+                    self._network.answer(message)
                 case ef.Dial() | ef.ProbeAddress() | ef.SendMessage() | ef.CloseSession():
                     assert self._network is not None
                     self._network.carry_out(effect)
@@ -260,4 +287,4 @@ class NodeLoop:
     async def _serve(self, effect: ef.ReadBlob) -> None:
         data = await self._store.blobs.read_chunk(effect.sha256, effect.offset, limits.BLOB_CHUNK_BYTES)
         event = ev.BlobServed(effect.session, effect.sha256, effect.offset, data or None)
-        await self._carry_out(self._node.handle(event, read_clocks()))
+        await self._carry_out(_with_answers(effect.session, self._node.handle(event, read_clocks())))

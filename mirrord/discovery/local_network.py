@@ -84,8 +84,9 @@ class LocalNetwork:
         async with trio.open_nursery() as nursery:
             opened = [sockets for is_ipv6 in (False, True) if (sockets := await _open(is_ipv6)) is not None]
             try:
+                places = [place for sockets in opened for place in sockets.join(places_for(self._hosts))]
+                _log.info("searching the local network", places=[place.host for place in places])
                 for sockets in opened:
-                    sockets.join(places_for(self._hosts))
                     nursery.start_soon(self._listen, sockets)
                 task_status.started()
                 if opened:
@@ -129,6 +130,8 @@ class LocalNetwork:
                 _log.debug("the local network was not heard", detail=error.strerror)
                 continue
             if not allowance.take(_now()):
+                # Not reading is the only defence against a flood: what comes meanwhile, the kernel drops.
+                await trio.sleep(1 / limits.LOCAL_SEARCHES_PER_SECOND)
                 continue
             try:
                 search = decode_search(datagram)

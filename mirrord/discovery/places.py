@@ -44,16 +44,20 @@ def places_for(hosts: tuple[str, ...]) -> tuple[Place, ...]:
     which is somebody else's network.  A host that was named is taken as it is, so a node that listens
     on a VPN's address alone never shows itself in the local network.
     """
-    found: dict[Place, None] = {}
+    found: dict[tuple[bool, int], Place] = {}  # one for each IP and interface: groups are joined by interface
     for place in (*_ipv4_places(), *_ipv6_places()):
         everywhere = "::" if place.is_ipv6 else "0.0.0.0"
         if place.host in hosts or (everywhere in hosts and _has_neighbours(place.interface)):
-            found[place] = None
-    return tuple(found)[:LOCAL_PLACES_MAX]
+            found.setdefault((place.is_ipv6, place.interface), place)
+    return tuple(found.values())[:LOCAL_PLACES_MAX]
 
 
 def _ipv4_places() -> Iterator[Place]:
-    for number, name in socket.if_nameindex():
+    try:
+        interfaces = socket.if_nameindex()
+    except OSError:
+        return  # a sandbox that hides them
+    for number, name in interfaces:
         answer = _ask(_GET_ADDRESS, name)
         if answer is not None:
             yield Place(socket.inet_ntoa(answer[20:24]), number)
@@ -63,8 +67,8 @@ def _ipv6_places() -> Iterator[Place]:
     """Yield global and unique local addresses: peers cannot be told a link-local one."""
     try:
         lines = _IPV6_TABLE.read_text().splitlines()
-    except FileNotFoundError:
-        return  # a kernel without IPv6
+    except OSError:
+        return  # a kernel without IPv6, or a sandbox
     for line in lines:
         digits, number, *_ = line.split()
         address = ip_address(bytes.fromhex(digits))
@@ -87,8 +91,8 @@ def _has_neighbours(interface: int) -> bool:
 def _ask(what: int, name: str) -> bytes | None:
     """Return the kernel's answer about an interface (netdevice(7)); None where it has none."""
     request = name.encode()[:_NAME_MAX_BYTES].ljust(_REQUEST_BYTES, b"\0")
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as channel:
-        try:
+    try:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as channel:
             return fcntl.ioctl(channel, what, request)
-        except OSError:
-            return None  # no address of IPv4, or no such interface any more
+    except OSError:
+        return None  # no address of IPv4, or no such interface any more

@@ -5,6 +5,8 @@ Rules:
 - A peer pays afterwards: what its last frame cost is known only when that has been handled.  Who is
   in debt waits for its next frame to be read, and so TCP slows it down; nothing is thrown away, and
   an honest peer in a hurry loses time, not its session.
+- A peer pays for answers to its own messages, never for what we tell it because of others: else
+  whoever makes us talk would use up the budgets of all our peers.
 - Everybody starts with a burst, which an honest cold start fits into, and then lives on a rate.
 - Budgets belong to a key, and four of them to a network (a /24 or a /64, see :mod:`gate`): fresh keys
   from one place share what that place has.  Addresses that are not public have no network.

@@ -157,6 +157,11 @@ class Network:
         """
         await self._listeners.move(addresses)
 
+    def answer(self, effect: SendMessage) -> None:
+        """Send what its receiver asked for, at the receiver's expense; never waits."""
+        if room := self._rooms.get(effect.session):
+            room.session.send(effect.message, is_answer=True)
+
     def statistics(self) -> NetworkStatistics:
         """Return a snapshot for people."""
         return NetworkStatistics(

@@ -79,8 +79,12 @@ class Session:
         self._greeted = False
         self._detail = ""
 
-    def send(self, message: Message) -> None:
-        """Queue a message.  Never waits; a full outbox ends the session.  Ignored after a goodbye, or the end."""
+    def send(self, message: Message, *, is_answer: bool = False) -> None:
+        """Queue a message.  Never waits; a full outbox ends the session.  Ignored after a goodbye, or the end.
+
+        The peer pays for an answer, and not for what it is told unasked: else whoever makes us talk
+        to all our peers would use up their budgets.
+        """
         if self._outbox.finished or self._life.cancel_called:
             return
         if isinstance(message, Goodbye):
@@ -95,9 +99,9 @@ class Session:
             self.close(GoodbyeCode.UNSPECIFIED, "a fault on this side")
             return
         limit = self._outbox.put(data)
-        if limit is None:
+        if limit is None and is_answer:
             self._budget.charge(Resource.SENT_BYTES, len(data))
-        else:
+        elif limit is not None:
             self._reached[limit] += 1
             self._abort("the peer reads too slowly: its queue is full")
 

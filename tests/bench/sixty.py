@@ -1,5 +1,6 @@
 """Sixty daemons on one machine: how soon they all agree, and what each costs once there is nothing to do."""
 
+import statistics
 import time
 from collections.abc import Iterator, Sequence
 from typing import Final
@@ -62,5 +63,6 @@ def _idle_figures(nodes: Sequence[RunningNode]) -> Iterator[Figure]:
     shares = [(cpu_seconds(node.pid) - used) / seconds for node, used in zip(nodes, before, strict=True)]
     memory = [resident_mb(node.pid) for node in nodes]
     yield Figure("60 daemons, idle: memory of the largest", max(memory), "MB RSS", Reach(80, at_most=True))
+    yield Figure("60 daemons, idle: memory, the median", statistics.median(memory), "MB RSS")
     yield Figure("60 daemons, idle: core, each", 100 * sum(shares) / len(shares), "%", Reach(1, at_most=True))
     yield Figure("60 daemons, idle: core, the busiest", 100 * max(shares), "%")

@@ -278,7 +278,10 @@ class Gossip:
             content = new.record.content
             if session.dialled is not None and isinstance(content, Announcement) and self._is_fresh(session, new):
                 self.clock.note(session.peer, content.issued_at, now)
-        self.exchange.push([new.record for new in taken if new.is_urgent], session.session, out)
+        urgent = [new.record for new in taken if new.is_urgent]
+        passed_on = [record for record in urgent if session.relays.take(now)]
+        self.limits_reached["SESSION_RELAYS_BURST"] += len(passed_on) < len(urgent)
+        self.exchange.push(passed_on, session.session, out)
 
     def _is_fresh(self, session: Session, new: Taken) -> bool:
         """Whether its author sent us this the moment it was signed."""

@@ -17,6 +17,7 @@ COUNTED: Final = (
     "RELAYS_BURST",
     "ROUND_MESSAGES_BURST",
     "SESSION_PROBES_BURST",
+    "SESSION_RELAYS_BURST",
 )
 """By their names in ``limits.py``."""
 

@@ -24,8 +24,9 @@ class Session:
 
     ``dialled`` is the address that we dialled, if it was us, and ``remote`` where the peer's packets come from.
 
-    ``rounds`` is how much of anti-entropy we still answer, for each of these, and ``probes`` how many probes
-    we still make.  ``seen_at`` is where the peer sees us come from, by its newest Hello, empty where it did not say.
+    ``rounds`` is how much of anti-entropy we still answer, for each of these, ``relays`` how much of what it tells
+    us we still pass on at once, and ``probes`` how many probes we still make.  ``seen_at`` is where the peer sees us
+    come from, by its newest Hello, empty where it did not say.
     """
 
     session: SessionId
@@ -33,6 +34,7 @@ class Session:
     dialled: Address | None
     remote: Address | None
     opened_at: float
+    relays: Allowance
     greeted: bool = False
     joined: tuple[CollectionId, ...] = ()
     shared: tuple[CollectionId, ...] = ()
@@ -57,7 +59,8 @@ class Sessions:
 
     def opened(self, event: SessionOpened, now: Instant) -> tuple[Session, Session | None]:
         """Enter a new session; return it and the one of the two that must go where there are two now."""
-        new = Session(event.session, event.peer, event.dialled, event.remote, now.monotonic_seconds)
+        relays = Allowance(limits.SESSION_RELAYS_BURST, 1 / limits.SESSION_RELAYS_PER_SECOND, now)
+        new = Session(event.session, event.peer, event.dialled, event.remote, now.monotonic_seconds, relays)
         twin = next((s for s in self._sessions.values() if s.peer == event.peer), None)
         self._sessions[event.session] = new
         if twin is None:

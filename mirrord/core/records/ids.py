@@ -66,11 +66,12 @@ def from_text(text: str) -> bytes:
 def address_from_text(text: str) -> Address:
     """Parse ``host:port`` or ``[ipv6]:port``, or raise :class:`UsageError`."""
     host, separator, port = text.strip().rpartition(":")
-    if host.startswith("[") and host.endswith("]"):
-        host = host[1:-1]
-    elif ":" in host:
-        raise UsageError(f"{text!r}: an IPv6 address needs brackets", "write [::1]:7700")
+    has_brackets = host.startswith("[") and host.endswith("]")
+    host = host[1:-1] if has_brackets else host
+    if has_brackets != (":" in host):
+        raise UsageError(f"{text[:80]!r}: an IPv6 address has brackets, and nothing else", "write [::1]:7700")
+    is_host = host.isprintable() and not any(character.isspace() for character in host)
     is_number = port.isascii() and port.isdigit() and len(port) <= _PORT_MAX_DIGITS
-    if not separator or not host or not is_number or not 0 < int(port) < 65_536:
-        raise UsageError(f"{text!r} is not an address", "write host:port, for example 203.0.113.7:7700")
+    if not separator or not host or not is_host or not is_number or not 0 < int(port) < 65_536:
+        raise UsageError(f"{text[:80]!r} is not an address", "write host:port, for example 203.0.113.7:7700")
     return Address(host, int(port))

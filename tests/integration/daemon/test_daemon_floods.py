@@ -251,7 +251,7 @@ def test_who_asks_without_end_gets_a_bounded_part(besieged: Besieged, name: str)
     assert cost.peak_bytes < 40 * MIB, str(cost)
 
 
-def test_who_asks_without_end_and_reads_nothing_loses_the_session(besieged: Besieged) -> None:
+def test_who_asks_without_end_and_reads_nothing_fills_no_memory(besieged: Besieged) -> None:
     endless = itertools.repeat(framed(BlobRequest(besieged.collection.shards[0].torrent_sha256, 0)))
 
     cost = siege(
@@ -392,3 +392,18 @@ def test_valid_records_of_fresh_keys_by_the_thousand_cost_a_bounded_part(besiege
     assert accepted > limits.BATCH_MAX_RECORDS, str(cost)
     assert cost.work_seconds < bound_on_work(cost), str(cost)
     assert cost.peak_bytes < 20 * MIB + accepted * 4_096, str(cost)
+
+
+def test_who_asks_for_all_records_again_and_again_gets_a_bounded_part(besieged: Besieged) -> None:
+    """Forty bytes ask for everything that the flood before this one has left."""
+    nothing_here = itertools.repeat(framed(Listing(besieged.collection.id, 0, (0,), ())))
+
+    cost = siege(
+        besieged,
+        lambda: flood(besieged, "greedy", nothing_here),
+        lambda cost: cost.reached("peer_sent_bytes_per_second"),
+    )
+
+    allowed = THRIFT["PEER_SENT_BURST_BYTES"] + THRIFT["PEER_SENT_BYTES_PER_SECOND"] * cost.wall_seconds
+    assert cost.changed["mirrord_network_sent_bytes_total"] < allowed + 2 * MIB, str(cost)
+    assert cost.peak_bytes < 40 * MIB, str(cost)

@@ -1,9 +1,12 @@
 """Hosts on one Ethernet find each other by the collection's key alone, over IPv4 or IPv6."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from tests.command_line import ROOT
 from tests.integration.daemon.agreement import join_all, start_all
 from tests.integration.daemon.running_nodes import Nodes
 from tests.integration.daemon.small_collection import build, open_shop
@@ -24,6 +27,19 @@ def connect(one: Host, other: Host, *addresses: str) -> None:
         host.do("ip", "link", "set", "cable", "up")
         host.addresses["cable"] = (address.partition("/")[0],)
         host.do("ip", "-6" if quick else "-4", "route", "replace", "default", "dev", "cable")
+
+
+def test_an_interface_with_many_addresses_is_searched_once_for_each_ip(network: Hosts) -> None:
+    one, other = network.make("one"), network.make("other")
+    connect(one, other, "fd00::1/64", "fd00::2/64")
+    for more in ("fd00::11/64", "2001:db8::11/64", "192.168.1.1/24", "192.168.1.11/24"):
+        one.do("ip", "address", "add", more, "dev", "cable")
+    ask = "from mirrord.discovery.places import places_for; print(*(p.host for p in places_for(('0.0.0.0', '::'))))"
+    done = subprocess.run(
+        [*one.inside, sys.executable, "-c", ask], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    ipv4, ipv6 = sorted(done.stdout.split(), key=lambda host: ":" in host)
+    assert (ipv4, ":" in ipv6) == ("192.168.1.1", True)
 
 
 @pytest.mark.parametrize("addresses", [("192.168.1.1/24", "192.168.1.2/24"), ("fd00::1/64", "fd00::2/64")])

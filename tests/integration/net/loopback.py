@@ -95,7 +95,7 @@ class Node:
         self.events.append(event)
         self.changed.set()
         if self.chunk is not None and isinstance(event, MessageReceived) and isinstance(event.message, BlobRequest):
-            self.send(event.session, self.chunk)
+            self.network.answer(SendMessage(event.session, self.chunk))
 
     def reached(self, limit: NetLimit) -> int:
         """How often a limit has bitten."""

@@ -1,7 +1,7 @@
 """Who asks too much is heard more slowly, then parted with; nobody else notices, and calling again pays nothing."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from functools import partial
 
 import pytest
@@ -23,6 +23,8 @@ from mirrord.core.records.ids import SessionId, Sha256
 from mirrord.core.wire.encoding import encode_message
 from mirrord.core.wire.framing import frame
 from mirrord.core.wire.messages import BlobChunk, BlobMissing, BlobRequest, Goodbye, GoodbyeCode
+from mirrord.net import network
+from mirrord.net.gate import NetworkName
 from mirrord.net.handshake import HandshakeFailure
 from mirrord.net.reached import NetLimit
 from mirrord.net.settings import Patience
@@ -125,6 +127,48 @@ def test_answers_are_bounded_to_a_burst_and_a_rate_although_requests_are_small(m
     trio.run(scenario)
 
 
+def test_what_a_peer_is_told_unasked_costs_it_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else whoever makes us push to all our peers would have us turn our backs on them."""
+    monkeypatch.setattr(limits, "PEER_SENT_BURST_BYTES", 1)
+
+    async def scenario() -> None:
+        async with running(1) as node, running(2, listen=()) as honest:
+            ours, theirs = await connected(honest, node)
+            for _ in range(10):
+                node.send(theirs, CHUNK)
+            await honest.wait_until(lambda: len(honest.messages(ours)) == 10)
+            for count in (1, 2, 3):
+                honest.send(ours, HELLO)
+                await node.wait_until(partial(_has_taken, node, theirs, count))
+            assert not any(node.network.statistics().limits_reached.values())
+
+    trio.run(scenario)
+
+
+def test_fresh_keys_from_one_network_share_what_it_has(little_work: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No address of loopback is public, so this says where callers come from."""
+    monkeypatch.setattr(network, "network_of", lambda host: NetworkName("203.0.113.0/24"))
+
+    async def scenario() -> None:
+        async with running(1) as node, AsyncExitStack() as crowd:
+            node.work_seconds = 0.01
+            began = trio.current_time()
+            for number in range(limits.SESSIONS_PER_NETWORK_MAX):
+                await crowd.enter_async_context(flood(node, SMALL * 1_000, FLOODER + number))
+            await node.wait_until(lambda: trio.current_time() - began > FLOOD_SECONDS)
+            elapsed = trio.current_time() - began
+            most = limits.PEER_WORK_BURST_SECONDS + limits.PEER_WORK_SECONDS_PER_SECOND * elapsed
+            under_way = 3 * limits.SESSIONS_PER_NETWORK_MAX * node.work_seconds
+            assert work_done(node) <= limits.NETWORK_BUDGETS_MAX * most + under_way
+            assert node.reached(NetLimit.NETWORK_BUDGETS_MAX)
+
+    trio.run(scenario)
+
+
+def _has_taken(node: Node, session: SessionId, count: int) -> bool:
+    return len(node.messages(session)) == count
+
+
 def test_hanging_up_and_calling_again_refills_nothing(little_work: None) -> None:
     async def scenario() -> None:
         async with running(1) as node:
@@ -211,9 +255,6 @@ def test_an_honest_cold_start_goes_through_at_full_speed() -> None:
                     peer.send(ours, CHUNK)
                 await node.wait_until(partial(_has_taken, node, theirs, some + 28))
             assert not any(node.network.statistics().limits_reached.values())
-
-    def _has_taken(node: Node, session: SessionId, count: int) -> bool:
-        return len(node.messages(session)) == count
 
     trio.run(scenario)
 

@@ -3,13 +3,17 @@
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mirrord.core import limits
 from mirrord.core.clock import Instant
 from mirrord.core.effects import Effect, SendMessage
 from mirrord.core.gossip.reach import Finding, OwnAddress, Reach
+from mirrord.core.gossip.scopes import Scope, scope_of
 from mirrord.core.gossip.sessions import Session
 from mirrord.core.records.ids import Address, SessionId
 from mirrord.core.timing import WAN
@@ -246,3 +250,41 @@ def test_what_is_remembered_of_helpful_peers_is_bounded() -> None:
         if place > 1:
             asker.probe(reached=True, after=LATE)
     assert asker.reach.own_addresses[1].reached_by == limits.VERIFIERS_MAX
+
+
+HOSTS = (SEEN, "9.9.9.8", "10.0.0.7", "2620:fe::9", "")
+STEPS = st.one_of(
+    st.tuples(st.just("meet"), st.integers(1, 4), st.sampled_from(HOSTS), st.booleans()),
+    st.tuples(st.just("look"), st.floats(0, 2 * LATE)),
+    st.tuples(st.just("answer"), st.integers(1, 12), st.booleans()),
+    st.tuples(st.just("close"), st.integers(1, 12)),
+)
+
+
+@given(st.lists(STEPS, max_size=60))
+def test_whatever_peers_say_only_what_one_was_asked_about_and_reached_is_handed_on(
+    steps: list[tuple[Any, ...]],
+) -> None:
+    asker = behind_a_router()
+    asked: dict[SessionId, Address] = {}
+    reached: set[Address] = set()
+    for step in steps:
+        match step:
+            case ("meet", place, seen_at, dialled):
+                asker.meet(place, seen_at, dialled)
+            case ("look", seconds):
+                for session, port in asker.look(seconds):
+                    seen_at = next(s.seen_at for s in asker.sessions if s.session == session)
+                    assert seen_at in HOSTS and scope_of(seen_at) is Scope.GLOBAL
+                    asked[session] = Address(seen_at, port)
+            case ("answer", number, verdict) if any(s.session == number for s in asker.sessions):
+                asker.answer(SessionId(number), verdict)
+                if verdict and number in asked:
+                    reached.add(asked[SessionId(number)])
+            case ("close", number):
+                asker.sessions = [s for s in asker.sessions if s.session != number]
+                asker.reach.closed(SessionId(number))
+        assert set(asker.reach.announced) <= {HOME} | reached
+        assert HOME in asker.reach.announced
+        assert len(asker.reach.own_addresses) <= 3, "its own, and one for each version of IP"
+        assert len({question.address for question in asker.reach._questions.values()}) == len(asker.reach._questions)

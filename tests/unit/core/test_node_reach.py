@@ -53,6 +53,7 @@ def test_a_public_address_is_announced_once_a_peer_got_through_and_no_more_when_
     probed(scripted, True, TWO_ROUNDS)
     assert said(scripted).coordination == (HERE, PUBLIC)
     assert said(scripted).bittorrent == (Address(SEEN, SWARM.port), SWARM), "swarm members hear of it, too"
+    assert scripted.node.statistics(scripted.now).node.coordination == (HERE, PUBLIC), "and invitations name it"
 
     again = (limits.PROBE_PERIODS_MIN + 2) * WAN.gossip_period_seconds
     probed(scripted, False, again)

@@ -67,7 +67,22 @@ def test_addresses_are_read_and_written_alike(text: str, address: Address) -> No
 
 @pytest.mark.parametrize(
     "text",
-    ["", ":7700", "host", "host:", "host:0", "host:65536", "host:-1", "host:x", "host:²", "2001:db8::1:7700", "::1"],
+    [
+        *(
+            "",
+            ":7700",
+            "host",
+            "host:",
+            "host:0",
+            "host:65536",
+            "host:-1",
+            "host:x",
+            "host:²",
+            "2001:db8::1:7700",
+            "::1",
+        ),
+        *("[host]:1", "[]:1", "a b:1", "[ ::1]:1", "\udcff:1", "host:" + "1" * 5_000),
+    ],
 )
 def test_anything_else_is_no_address(text: str) -> None:
     with pytest.raises(UsageError):

@@ -9,8 +9,8 @@ THRIFT = {
     "PEER_WORK_SECONDS_PER_SECOND": 0.01,
     "PEER_RECEIVED_BURST_BYTES": 8 * limits.MIB,
     "PEER_RECEIVED_BYTES_PER_SECOND": limits.MIB,
-    "PEER_SENT_BURST_BYTES": 8 * limits.MIB,
-    "PEER_SENT_BYTES_PER_SECOND": limits.MIB,
+    "PEER_SENT_BURST_BYTES": limits.MIB // 4,
+    "PEER_SENT_BYTES_PER_SECOND": limits.MIB // 4,
 }
 
 if __name__ == "__main__":
