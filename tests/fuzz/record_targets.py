@@ -120,6 +120,7 @@ TARGETS: Final = (
             junk=protobuf(),
             vectors=body.vectors,
             weight=200 if kind is Kind.EQUIVOCATION else 1_200,  # two signatures each
+            protobuf_at=0,
         )
         for kind, body in BODIES.items()
     ),
@@ -130,6 +131,7 @@ TARGETS: Final = (
         valid=_KIND_AND_BODY.map(envelop),
         junk=st.one_of(damaged(_KIND_AND_BODY).map(envelop), protobuf()),
         vectors="envelopes",
+        protobuf_at=0,
         weight=500,
     ),
     Target(
@@ -138,6 +140,7 @@ TARGETS: Final = (
         take=decoder(lambda data: open_record(envelop(data)), RecordError),
         valid=_KIND_AND_BODY,
         junk=protobuf(),
+        protobuf_at=1,
         weight=300,
     ),
     Target(
@@ -157,6 +160,7 @@ TARGETS: Final = (
         ),
         valid=_MANIFESTS.map(zlib.decompress),
         junk=protobuf(),
+        protobuf_at=0,
         weight=700,
     ),
     Target(

@@ -14,7 +14,7 @@ from mirrord.core import effects as ef
 from mirrord.core import events as ev
 from mirrord.core import limits
 from mirrord.core.clock import Instant
-from mirrord.core.errors import RemoteProtocolError
+from mirrord.core.errors import RecordError, RejectReason, RemoteProtocolError
 from mirrord.core.records.ids import Address, SessionId
 from mirrord.core.records.kinds import ManifestBody
 from mirrord.core.records.record import open_record
@@ -163,8 +163,13 @@ class Siege:
                     self.tell(node, ev.MessageReceived(self.line, message))
 
     def publish(self, body: ManifestBody, version: int) -> None:
-        """Let the friend's operator publish a version of the collection."""
-        for effect in self.friend.import_manifest(body, version):
+        """Let the friend's operator publish a version; one that contradicts another is refused, and changes nothing."""
+        try:
+            effects = self.friend.import_manifest(body, version)
+        except RecordError as error:
+            assert error.reason is RejectReason.EQUIVOCATION
+            return
+        for effect in effects:
             self._carry_out(self.friend, effect)
 
     # --- what it does ---------------------------------------------------------------------------

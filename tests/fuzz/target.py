@@ -18,7 +18,8 @@ class Target:
     """Both fuzzers feed ``take``: it says whether the bytes meant something, and whatever it raises is a finding.
 
     ``valid`` makes what honest programs write, ``junk`` what is likely to get far; ``vectors`` are the golden
-    vectors that begin a corpus.  ``weight`` is the target's part of a run's inputs, the heavier the faster it is.
+    vectors that begin a corpus.  ``protobuf_at`` is where a message begins in an input, None where there is none.
+    ``weight`` is the target's part of a run's inputs, the heavier the faster it is.
     """
 
     family: str
@@ -29,6 +30,7 @@ class Target:
     vectors: str = ""
     weight: int = 100
     input_max_bytes: int = 4096
+    protobuf_at: int | None = None
 
     @property
     def label(self) -> str:

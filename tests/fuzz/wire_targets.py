@@ -38,6 +38,7 @@ TARGETS: Final = (
         valid=MESSAGES.map(encode_message),
         junk=protobuf(),
         vectors="messages",
+        protobuf_at=0,
         weight=2_000,
     ),
     Target(

@@ -10,14 +10,17 @@ import json
 import sys
 import time
 import traceback
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from random import Random
 from typing import Final
 
 import atheris
 
 with atheris.instrument_imports(include=["mirrord", "h11"]):
     from tests.fuzz.campaign import INPUT_MAX_SECONDS, RSS_MAX_MIB
+    from tests.fuzz.mutation import mutate
     from tests.fuzz.seeds import seeds_of
     from tests.fuzz.target import Target
     from tests.fuzz.targets import TARGETS
@@ -62,6 +65,19 @@ class Harness:
         say(finding=str(path), what=f"{place}: {str(error)[:200]}")
 
 
+def mutator(target: Target) -> Callable[[bytes, int, int], bytes]:
+    """Return how new inputs are made of old ones: a message by its fields, anything else by its bytes."""
+    start = target.protobuf_at
+
+    def change(data: bytes, max_bytes: int, seed: int) -> bytes:
+        if start is None:
+            return atheris.Mutate(data, max_bytes)
+        head, message = data[:start], data[start:]
+        return head + mutate(message, max_bytes - len(head), Random(seed), atheris.Mutate)
+
+    return change
+
+
 def say(**what: object) -> None:
     """Tell the parent, a line of JSON."""
     sys.stdout.write(json.dumps(what) + "\n")
@@ -95,6 +111,7 @@ def main() -> None:
     atheris.Setup(
         [sys.argv[0], *(f"-{name}={value}" for name, value in flags.items()), str(corpus)],
         Harness(target, asked.inputs, asked.findings),
+        custom_mutator=mutator(target),
     )
     atheris.Fuzz()
 

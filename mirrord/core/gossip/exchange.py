@@ -2,6 +2,8 @@
 
 from collections import Counter
 from collections.abc import Iterable
+from hashlib import blake2b
+from heapq import nsmallest
 
 from mirrord.core import limits
 from mirrord.core.clock import Instant
@@ -78,11 +80,40 @@ class Exchange:
         self._limits_reached["ROUND_MESSAGES_BURST"] += not may
         return may
 
-    def push(self, records: Iterable[Record], source: SessionId | None, out: list[Effect]) -> None:
-        """Send records at once to all who share their collections, but for whom they came from."""
+    def push(self, records: Iterable[Record], out: list[Effect]) -> None:
+        """Send records of our own at once to all who share their collections."""
         pushed = list(records)
         for session in self._sessions.greeted() if pushed else ():
-            for collection in session.shared if session.session != source else ():
-                keys = [record.key for record in pushed if record.is_about(collection)]
-                for batch in reconcile.batches(collection, keys, self._ledger.records):
-                    out.append(SendMessage(session.session, batch))
+            self._send(session, pushed, out)
+
+    def relay(self, records: Iterable[Record], source: Session, out: list[Effect]) -> None:
+        """Pass records on at once: each to ``RELAY_SESSIONS_MAX`` sessions, but for whom it came from.
+
+        Each hop goes to other peers, so that after a few of them nearly everybody has it; to pass it on to all would
+        tell everybody everything as often as there are sessions.  Rounds reach the rest.
+        """
+        others = [session for session in self._sessions.greeted() if session is not source]
+        passed_on: dict[SessionId, list[Record]] = {}
+        for record in records:
+            for session in self._chosen(others, record):
+                passed_on.setdefault(session.session, []).append(record)
+        for session in others:
+            self._send(session, passed_on.get(session.session, []), out)
+
+    @staticmethod
+    def _chosen(sessions: list[Session], record: Record) -> list[Session]:
+        """Return the sessions that a record goes to: others for each record, by a hash instead of dice."""
+        if len(sessions) <= limits.RELAY_SESSIONS_MAX:
+            return sessions
+        salt = record.fingerprint.to_bytes(8, "big")
+        return nsmallest(
+            limits.RELAY_SESSIONS_MAX,
+            sessions,
+            key=lambda session: blake2b(session.peer, digest_size=8, key=salt).digest(),
+        )
+
+    def _send(self, session: Session, records: list[Record], out: list[Effect]) -> None:
+        for collection in session.shared if records else ():
+            keys = [record.key for record in records if record.is_about(collection)]
+            for batch in reconcile.batches(collection, keys, self._ledger.records):
+                out.append(SendMessage(session.session, batch))

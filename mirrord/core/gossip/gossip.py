@@ -31,6 +31,7 @@ from mirrord.core.gossip.reach import Reach
 from mirrord.core.gossip.reached import counts_from_zero
 from mirrord.core.gossip.recall import Recall
 from mirrord.core.gossip.rendezvous import Rendezvous
+from mirrord.core.gossip.rounds import Rounds
 from mirrord.core.gossip.scopes import canonical_host
 from mirrord.core.gossip.sessions import VERSION_MAX, VERSION_MIN, Session, Sessions, judge_hello
 from mirrord.core.records.ids import CollectionId, NodeId, SessionId, Sha256
@@ -68,8 +69,7 @@ class Gossip:
         self.blobs = BlobFetches()
         self.clock = ClockWatch()
         self.recall = Recall(min(timing.gossip_period_seconds, limits.RECALL_SECONDS))
-        self._next_round_at = 0.0
-        self._rounds = 0
+        self.rounds = Rounds(timing)
 
     @property
     def records(self) -> RecordSet:
@@ -92,7 +92,7 @@ class Gossip:
         """Take part in a collection's gossip."""
         self.ledger.join(collection)
         self.rendezvous.join(collection)
-        self._next_round_at = now.monotonic_seconds
+        self.rounds.hurry(now)
         self._greet_again(now, out)
         for session in self.sessions.greeted():
             self._share(session, out)
@@ -157,7 +157,7 @@ class Gossip:
         before = self.book.found.total()
         self.dialling.learn(taken, event.source)
         if self.book.found.total() > before and not self.sessions.greeted():
-            self._next_round_at = min(self._next_round_at, now.monotonic_seconds)
+            self.rounds.hurry(now)
 
     def _close(self, session: Session, code: m.GoodbyeCode, reason: str, out: list[Effect]) -> None:
         self.sessions.closed(session.session)
@@ -256,7 +256,8 @@ class Gossip:
         """Work out what we have in common with a peer, and open a round on what is new to both."""
         before, session.shared = session.shared, tuple(c for c in session.joined if c in self.ledger.indexes)
         new = [collection for collection in session.shared if collection not in before]
-        self.exchange.open(session, new, out)
+        if session.dialled is not None:  # one round is enough, and the dialler is known to both
+            self.exchange.open(session, new, out)
         self.exchange.ask_for_own(session, new, out)
 
     # --- records -------------------------------------------------------------------------------
@@ -272,6 +273,8 @@ class Gossip:
     def _took(self, session: Session, taken: list[Taken], now: Instant, out: list[Effect], news: News) -> None:
         """Note what is new, also where a bad record ends the session behind it."""
         self.counts["records_accepted"] += len(taken)
+        if any(new.record.key.subject != session.peer for new in taken):
+            self.rounds.brought_something(session.session)
         for new in taken:
             news.records.append(new.record)
             self._learn_addresses(new.record)
@@ -281,7 +284,7 @@ class Gossip:
         urgent = [new.record for new in taken if new.is_urgent]
         passed_on = [record for record in urgent if session.relays.take(now)]
         self.limits_reached["SESSION_RELAYS_BURST"] += len(passed_on) < len(urgent)
-        self.exchange.push(passed_on, session.session, out)
+        self.exchange.relay(passed_on, session, out)
 
     def _is_fresh(self, session: Session, new: Taken) -> bool:
         """Whether its author sent us this the moment it was signed."""
@@ -294,7 +297,7 @@ class Gossip:
     def put_all(self, envelopes: Iterable[bytes], now: Instant, out: list[Effect]) -> list[Record]:
         """Take records of our own operator's making, and push them to everybody at once, as few messages."""
         records = [self.ledger.put(envelope, now, out) for envelope in envelopes]
-        self.exchange.push(records, None, out)
+        self.exchange.push(records, out)
         return records
 
     def _learn_addresses(self, record: Record) -> None:
@@ -321,7 +324,7 @@ class Gossip:
         self.ledger.expire(now, out)
         self.ask_for_blobs(now, out)
         out.extend(self.rendezvous.seek(now, dice, self._accompanied()))
-        if now.monotonic_seconds >= self._next_round_at and self.ledger.indexes:
+        if now.monotonic_seconds >= self.rounds.next_at and self.ledger.indexes:
             self._round(now, dice, out)
 
     def ask_for_blobs(self, now: Instant, out: list[Effect]) -> None:
@@ -330,15 +333,15 @@ class Gossip:
         out.extend(SendMessage(ask.session, ask.request) for ask in asks)
 
     def _round(self, now: Instant, dice: float, out: list[Effect]) -> None:
-        self._rounds += 1
-        self._next_round_at = now.monotonic_seconds + self._timing.gossip_period_seconds * (0.8 + 0.4 * dice)
-        greeted = self.sessions.greeted()
-        if greeted:
+        """Open a round; where a period begins, look after the sessions as well."""
+        greeted, begins_period = self.sessions.greeted(), self.rounds.begins_period(now, dice)
+        session = self.rounds.choose(greeted, now, dice)
+        if session is not None:
             self.counts["gossip_rounds"] += 1
-            session = greeted[int(dice * len(greeted))]
             self.exchange.open(session, session.shared, out)
-        self.reach.look(greeted, now, dice, out)
-        self.dialling.dial(self._rounds, now, dice, out)
+        if begins_period:
+            self.reach.look(greeted, now, dice, out)
+            self.dialling.dial(self.rounds.periods, now, dice, out)
 
     @property
     def next_deadline(self) -> float:
@@ -346,7 +349,7 @@ class Gossip:
         if not self.ledger.indexes:
             return float("inf")
         looks_at = self.rendezvous.next_deadline(self._accompanied())
-        return min(self._next_round_at, looks_at, self.blobs.next_deadline)
+        return min(self.rounds.next_at, looks_at, self.blobs.next_deadline)
 
     def _accompanied(self) -> frozenset[CollectionId]:
         """Return the collections of which a peer is there."""

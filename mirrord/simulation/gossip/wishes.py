@@ -45,11 +45,11 @@ class Habits:
     sessions_wanted: int = SESSIONS_WANTED
     rotate_rounds: int = 5
     partner: Partner = Partner.ANY
-    tries: int = 1
+    tries: int = limits.ROUND_TRIES_MAX
     idle_seconds: float = limits.SESSION_IDLE_SECONDS
-    greeting_rounds: int = 2
+    greeting_rounds: int = 1
     pushes_refresh: bool = True
-    relay_peers: int | None = None
+    relay_peers: int | None = limits.RELAY_SESSIONS_MAX
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ def test_hosts_with_delay_and_loss_converge_and_a_collection_reaches_its_targets
 ) -> None:
     internet = network.wire(delay_seconds=0.04, loss=0.02)
     collection = build(tmp_path, shards=4, shard_bytes=MIB // 4, target=3)
-    everybody = make_nodes(nodes, tmp_path, public_hosts(network, internet, 8))
+    everybody = make_nodes(nodes, tmp_path, public_hosts(network, internet, 6))
     start_all(everybody)
     origin, *others = everybody
     open_shop(origin, collection)

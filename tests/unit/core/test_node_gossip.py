@@ -205,7 +205,7 @@ def test_records_are_pushed_only_to_peers_that_share_their_collection() -> None:
 def test_a_collection_joined_during_a_session_is_shared_without_a_new_hello_of_the_peer() -> None:
     scripted = ScriptedNode().join()
     both = tuple(sorted([COLLECTION, OTHER_COLLECTION]))
-    session = scripted.meet(1, *both)
+    session = scripted.meet(1, *both, dialled=THERE)
     effects = scripted.tell(ev.CollectionJoined(OTHER_COLLECTION, ()))
     assert [hello.collections for _, hello in sent(effects, m.Hello)] == [both]
     assert [summary.collection for _, summary in sent(effects, m.Summary)] == [OTHER_COLLECTION]
