@@ -199,6 +199,7 @@ class Node:
                 plan_all(state, now, out)
             self._next_plan_at = self._next_look(now)
             self._tell_members(out)
+            state.gossip.dialling.sought = state.sources_of_torrents(now)
             self._forget_parted(now, out)
 
     def _tell_members(self, out: list[Effect]) -> None:

@@ -106,6 +106,17 @@ class NodeState:
                         found.setdefault(ShardKey(collection, claim.shard), set()).update(aim)
         return {shard: frozenset(addresses) for shard, addresses in found.items()}
 
+    def sources_of_torrents(self, now: Instant) -> frozenset[NodeId]:
+        """Return the nodes that hold a shard whose .torrent we wait for: they have it."""
+        lacking = [own.key for own in self.custody.waiting(now) if own.shard.torrent_sha256 not in self.blobs_held]
+        found: set[NodeId] = set()
+        for key in lacking:
+            for node, announcement in self.gossip.records.announcements(key.collection):
+                part = announcement.part_in(key.collection)
+                if node != self.own and part is not None and key.index in part.holdings:
+                    found.add(node)
+        return frozenset(found)
+
     def members_of(self, key: ShardKey) -> frozenset[Address]:
         """Return the BitTorrent addresses of everybody who says to have a shard, or a part of it."""
         members: set[Address] = set()

@@ -62,6 +62,8 @@ class Dialling:
         self._dials = 0
         self._dice = 0.0
         self._again: Allowance | None = None
+        self.sought: frozenset[NodeId] = frozenset()
+        """Nodes that have what we lack and nobody we are connected with gave us: dialled before all others."""
         self.book = AddressBook(timing, limits_reached)
 
     def learn(self, addresses: tuple[Address, ...], source: AddressSource, node: NodeId | None = None) -> int:
@@ -100,7 +102,8 @@ class Dialling:
     def dial(self, rounds: int, now: Instant, dice: float, out: list[Effect]) -> None:
         """Dial whom we lack; every few rounds somebody new in any case."""
         rotates = rounds % _ROTATE_ROUNDS == 0
-        lacking = max(self._lacking, 1) if rotates else self._lacking
+        is_due = rotates or bool(self.sought - self._sessions.peers())
+        lacking = max(self._lacking, 1) if is_due else self._lacking
         room = min(lacking, limits.DIALS_MAX) - len(self.book.dialling())
         for attempt in range(max(0, room)):
             self._dice = (dice + attempt / limits.DIALS_MAX) % 1.0
@@ -142,6 +145,11 @@ class Dialling:
         def is_elsewhere(contact: Contact) -> bool:
             return (contact.neighbourhood is None or contact.neighbourhood not in taken) and may_meet(contact)
 
+        def is_sought(contact: Contact) -> bool:
+            return contact.node in self.sought and may_meet(contact)
+
+        if self.sought and (contact := self.book.choose(Wish.ANYBODY, now, dice, is_sought)) is not None:
+            return contact
         contact = self.book.choose(wish, now, dice, is_elsewhere)
         if contact is None and may_visit:
             contact = self.book.choose(Wish.ANYBODY, now, dice, may_meet)

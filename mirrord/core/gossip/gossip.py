@@ -178,6 +178,7 @@ class Gossip:
         session = self.sessions.get(session_id)
         if session is None:
             return news  # it was closed from our side and this was under way
+        session.heard_at = now.monotonic_seconds
         try:
             if not session.greeted and not isinstance(message, m.Hello | m.Goodbye):
                 raise RemoteProtocolError("a message before Hello")
@@ -328,8 +329,9 @@ class Gossip:
             self._round(now, dice, out)
 
     def ask_for_blobs(self, now: Instant, out: list[Effect]) -> None:
-        """Request what is wanted and not asked for yet."""
-        asks = self.blobs.ask((s.session for s in self.sessions.greeted()), now)
+        """Request what is wanted and not asked for yet, first of whom we heard last: another may have vanished."""
+        latest_first = sorted(self.sessions.greeted(), key=lambda session: -session.heard_at)
+        asks = self.blobs.ask((session.session for session in latest_first), now)
         out.extend(SendMessage(ask.session, ask.request) for ask in asks)
 
     def _round(self, now: Instant, dice: float, out: list[Effect]) -> None:

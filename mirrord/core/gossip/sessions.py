@@ -1,7 +1,8 @@
 """The open sessions: who is at the other end, and which collections we share.
 
 Two nodes that dial each other at the same moment keep the session that the lower node id dialled;
-a second session dialled by the same side replaces the first, which a crash may have left behind.
+a second session dialled by the same side, or long after the first, replaces the first, which a crash or
+another address may have left behind.
 """
 
 from dataclasses import dataclass, field
@@ -26,7 +27,7 @@ class Session:
 
     ``rounds`` is how much of anti-entropy we still answer, for each of these, ``relays`` how much of what it tells
     us we still pass on at once, and ``probes`` how many probes we still make.  ``seen_at`` is where the peer sees us
-    come from, by its newest Hello, empty where it did not say.
+    come from, by its newest Hello, empty where it did not say.  ``heard_at`` is when its last message came.
     """
 
     session: SessionId
@@ -35,6 +36,7 @@ class Session:
     remote: Address | None
     opened_at: float
     relays: Allowance
+    heard_at: float = 0.0
     greeted: bool = False
     joined: tuple[CollectionId, ...] = ()
     shared: tuple[CollectionId, ...] = ()
@@ -70,6 +72,8 @@ class Sessions:
     def _outranks(self, old: Session, new: Session) -> bool:
         if (old.dialled is None) == (new.dialled is None):
             return False  # dialled by the same side: the newer one is alive for certain
+        if new.opened_at - old.opened_at > limits.HANDSHAKE_TIMEOUT_SECONDS:
+            return False  # no two dials at one time end so far apart: the peer has lost the old session
         dialler_of_old = self._own if old.dialled is not None else old.peer
         return dialler_of_old == min(self._own, old.peer)
 

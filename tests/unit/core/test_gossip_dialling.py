@@ -86,6 +86,18 @@ def test_later_one_dial_in_four_goes_to_the_anchor_and_one_to_anybody() -> None:
     assert 0.7 <= len(proved) / len(dialled) <= 0.8
 
 
+def test_who_has_what_we_lack_is_dialled_first_and_also_where_we_have_all_sessions() -> None:
+    caller = Caller()
+    for place in range(1, SESSIONS_WANTED + 1):
+        caller.opened(node_id(place), caller.know(place))
+    for place in range(100, 250):
+        caller.dialling.learn((public(place),), HEARSAY, node_id(place))
+    caller.dialling.sought = frozenset({node_id(177)})
+    assert caller.dial() == [public(177)]
+    caller.opened(node_id(177), public(177))
+    assert not caller.dial(), "it is there now"
+
+
 def test_one_neighbourhood_gets_one_session() -> None:
     caller = Caller()
     caller.dialling.learn(tuple(public(1, number) for number in range(50)), HEARSAY)

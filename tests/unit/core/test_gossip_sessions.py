@@ -55,6 +55,16 @@ def test_a_second_session_of_the_same_dialler_replaces_what_a_crash_left() -> No
     assert survivor(node_id(1), node_id(2), [(1, node_id(2)), (2, node_id(2))]) == {2}
 
 
+@pytest.mark.parametrize("seconds_later", [limits.HANDSHAKE_TIMEOUT_SECONDS, limits.HANDSHAKE_TIMEOUT_SECONDS + 1])
+def test_a_peer_that_dials_long_after_we_did_has_lost_our_session(seconds_later: float) -> None:
+    """It came back on another address, and nobody told us that the old one is dead."""
+    low, high = sorted((node_id(1), node_id(2)))
+    table = Sessions(low)
+    old, _ = table.opened(SessionOpened(SessionId(1), high, THERE), NOW)
+    new, loser = table.opened(SessionOpened(SessionId(2), high, None), NOW.later(seconds_later))
+    assert loser is (old if seconds_later > limits.HANDSHAKE_TIMEOUT_SECONDS else new)
+
+
 def test_sessions_with_others_are_left_alone() -> None:
     table = Sessions(node_id(0))
     for number in range(1, 4):

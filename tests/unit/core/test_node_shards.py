@@ -6,12 +6,13 @@ import pytest
 
 from mirrord.core import effects as ef
 from mirrord.core import events as ev
-from mirrord.core.records.kinds import CollectionState, ManifestBody
+from mirrord.core.records.ids import ShardIndex
+from mirrord.core.records.kinds import Claim, CollectionState, ManifestBody
 from mirrord.core.records.shardset import ShardSet
 from mirrord.core.statistics import ShardRole
 from mirrord.core.timing import DEMO, LAN, TimingProfile
 from tests.simulation.virtual_network import make_body, make_shard
-from tests.unit.core.making import COLLECTION, announced, make_announcement
+from tests.unit.core.making import COLLECTION, announced, make_announcement, node_id
 from tests.unit.core.scripted import MB, SWARM, ScriptedNode, only, pushed, shard
 
 PATIENT = replace(LAN, refresh_seconds=10**6)
@@ -136,6 +137,17 @@ def test_a_spoiled_holding_is_told_whom_to_fetch_from() -> None:
     assert only(effects, ef.AddSwarmMembers) == [ef.AddSwarmMembers(shard(1), (SWARM,))]
 
 
+def test_a_holding_is_told_who_fetches_it_because_its_holder_may_be_where_nobody_can_call() -> None:
+    scripted = node_with()
+    scripted.adopt(1)
+    now = int(scripted.now.unix_seconds)
+    part = CollectionState(COLLECTION, 1, claims=(Claim(ShardIndex(1), now, now + 60, True, 0),))
+    session = scripted.meet(1)
+    scripted.hear(session, announced(2, replace(make_announcement(1, bittorrent=(SWARM,)), collections=(part,))))
+    effects = scripted.wait(2 * scripted.settings.timing.tick_seconds)
+    assert ef.AddSwarmMembers(shard(1), (SWARM,)) in effects
+
+
 @pytest.mark.parametrize("restarted", [False, True])
 def test_what_was_whole_once_is_never_deleted_because_a_fetch_fails_or_stalls_or_better_claims_stand(
     restarted: bool,
@@ -233,6 +245,16 @@ def test_a_missing_torrent_holds_its_shard_back_until_it_has_come() -> None:
     effects = scripted.wait(8)
     assert role(scripted, 0) is ROLE.FETCHING and not only(effects, ef.FetchShard)
     assert torrent in scripted.node.state.gossip.blobs.wanted()
+
+
+def test_who_has_a_missing_torrent_is_dialled_for_it() -> None:
+    scripted = node_with(shards=1, timing=DEMO)
+    scripted.tell(ev.BlobLost(make_shard(0).torrent_sha256))
+    part = CollectionState(COLLECTION, 1, ShardSet.of([0]))
+    holder = announced(2, replace(make_announcement(1), collections=(part,)))
+    scripted.hear(scripted.meet(1), holder)
+    scripted.wait(8)
+    assert scripted.node.state.gossip.dialling.sought == {node_id(2)}
 
 
 # --- withdrawal, leaving, restart ----------------------------------------------------------------
