@@ -3,6 +3,7 @@
 from typing import Final
 
 from tests.fuzz import (
+    collection_targets,
     config_targets,
     discovery_targets,
     http_targets,
@@ -26,6 +27,7 @@ TARGETS: Final[dict[str, Target]] = {
         config_targets.TARGETS,
         http_targets.TARGETS,
         discovery_targets.TARGETS,
+        collection_targets.TARGETS,
         session_targets.TARGETS,
     )
     for target in table
