@@ -49,6 +49,8 @@ def prepare_database_file(path: Path, newest_version: int) -> Path:
             _make(path)
     except sqlite3.Error as error:
         raise sqlite_error(path, error) from error
+    except UnicodeDecodeError:  # SQLite's complaint quotes the schema, of which the disk made something else
+        raise StorageError(f"{path} is damaged (its schema is not text)", MOVE_AWAY_HINT) from None
     except OSError as error:
         raise disk_error("open", path, error) from error
     return path

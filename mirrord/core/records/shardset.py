@@ -54,7 +54,7 @@ class ShardSet:
     def __contains__(self, index: int) -> bool:
         if isinstance(self._held, int):
             return bool(self._held >> index & 1)
-        held = memoryview(self._held).cast("I")
+        held = memoryview(self._held).cast("i")
         place = bisect_left(held, index)
         return place < len(held) and held[place] == index
 
@@ -70,7 +70,7 @@ class ShardSet:
         """The length of the raw form, without the byte that says so."""
         if isinstance(self._held, int):
             return (self._held.bit_length() + 7) // 8
-        return int(self.indexes()[-1]) // 8 + 1
+        return int(memoryview(self._held).cast("i")[-1]) // 8 + 1
 
     def __bool__(self) -> bool:
         return bool(self._held)

@@ -117,6 +117,15 @@ def test_a_damaged_page_is_refused(tmp_path: Path) -> None:
     refuse(tmp_path, StorageError, "damaged")
 
 
+def test_a_schema_that_is_no_text_any_more_is_refused(tmp_path: Path) -> None:
+    fill(tmp_path)
+    path = tmp_path / DATABASE_NAME
+    data = path.read_bytes()
+    assert b"CREATE TABLE records" in data
+    path.write_bytes(data.replace(b"CREATE TABLE records", b"CREATE TABLE\xe8\x8fecords"))
+    refuse(tmp_path, StorageError, "damaged")
+
+
 def test_every_flipped_bit_of_the_header_is_refused_or_harmless(tmp_path: Path) -> None:
     whole = tmp_path / "whole"
     whole.mkdir()
