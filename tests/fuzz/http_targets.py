@@ -152,7 +152,7 @@ TARGETS: Final = tuple(
         name=name,
         take=_take(metrics=name == "metrics"),
         valid=encoded(requests(_PATHS[name])),
-        weight=10,
+        weight=20,
         input_max_bytes=16_384,
     )
     for name in ("control", "metrics")

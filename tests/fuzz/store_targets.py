@@ -164,14 +164,14 @@ TARGETS: Final = (
         name="rows",
         take=decoder(_begin, StorageError),
         valid=st.lists(_ROWS, max_size=4).map(write_rows),
-        weight=60,
+        weight=150,
     ),
     Target(
         family="store",
         name="database-file",
         take=decoder(_open_database, (StorageError, ConfigError)),
         valid=st.builds(_database),
-        weight=10,
+        weight=60,
         input_max_bytes=16_384,
     ),
     Target(
