@@ -68,6 +68,8 @@ def _node_lines(screen: Screen, node: NodeShape, version: str) -> Iterator[str]:
         way = "ahead of" if node.clock_offset_seconds > 0 else "behind"
         off = f"the clock is {abs(node.clock_offset_seconds) / 60:.0f} minutes {way} its peers'"
         yield "  " + screen.paint(f"{off}: nothing is claimed or announced until it is set (is NTP on?)", "red")
+    if node.key_elsewhere:
+        yield "  " + screen.paint("another machine announces itself with this node's key: stop one of the two", "red")
     if node.fetching_paused:
         yield "  " + screen.paint(f"fetching is paused: {printable(node.fetching_paused)}", "yellow")
     yield from _reach_lines(screen, node.own_addresses)

@@ -58,6 +58,7 @@ class NodeShape(Shape, frozen=True, kw_only=True):
     clock_offset_seconds: float | None = None
     clock_wrong: bool = False
     equivocators: int = 0
+    key_elsewhere: bool = False
     own_addresses: tuple[OwnAddressShape, ...] = ()
     known_addresses: int = 0
     proved_addresses: int = 0

@@ -127,6 +127,7 @@ def _node(node: NodeStatistics) -> NodeShape:
         clock_offset_seconds=node.clock_offset_seconds,
         clock_wrong=node.clock_wrong,
         equivocators=node.equivocators,
+        key_elsewhere=node.key_elsewhere,
         own_addresses=tuple(_own_address(own) for own in node.own_addresses),
         known_addresses=node.known_addresses,
         proved_addresses=node.proved_addresses,

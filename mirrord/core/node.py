@@ -34,6 +34,7 @@ from mirrord.core.planning import Reasons, plan_all, reasons
 from mirrord.core.publishing import Publisher
 from mirrord.core.records.ids import CollectionId, Sha256, ShardKey
 from mirrord.core.records.kinds import Kind, ManifestBody, ManifestHead, Shard
+from mirrord.core.records.record import RecordKey
 from mirrord.core.records.roll import Roll, call_roll
 from mirrord.core.records.signing import SigningKey
 from mirrord.core.reporting import report
@@ -172,9 +173,10 @@ class Node:
     def _learn(self, news: News, now: Instant, out: list[Effect]) -> None:
         state = self.state
         for record in news.records:
-            if record.key.subject == state.own and record.key.kind is Kind.ANNOUNCEMENT:
-                state.sequence = max(state.sequence, record.sequence)  # a life of ours that our disk forgot
-                state.changed()
+            if record.key == RecordKey(Kind.ANNOUNCEMENT, state.own):
+                self._publisher.own_record_came(record.sequence, now, out)
+            elif record.key == RecordKey(Kind.EQUIVOCATION, state.own):
+                self._publisher.key_is_elsewhere(now, out)
             elif isinstance(record.content, ManifestHead):
                 want_body(state, record.content)
         for sha256, data in news.blobs:

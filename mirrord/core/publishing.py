@@ -11,6 +11,10 @@ from mirrord.core.state import NodeState
 
 CLOCK_IS_WRONG = "this machine's clock is wrong, by what its peers say: nothing is claimed or announced until it is set"
 CLOCK_IS_RIGHT = "this machine's clock agrees with its peers again"
+KEY_IS_ELSEWHERE = (
+    "another machine announces itself with this node's key, so the two contradict each other and will not count: "
+    "stop one of them, and give it a key of its own with `mirrord init`"
+)
 TOO_LONG = "this node has more to announce than one record holds: leave a collection"
 
 
@@ -25,6 +29,28 @@ class Publisher:
         self._refresh_at = 0.0
         self._must_be_silent = False
         self._announced = Reachable()
+        self._others = 0
+        self._warned_at = float("-inf")
+
+    def own_record_came(self, sequence: int, now: Instant, out: list[Effect]) -> None:
+        """Go on above a record of ours that we did not sign in this life, and soon, the first time.
+
+        One may be a life that our disk forgot.  Once we have spoken, a second one is another machine with our key;
+        to answer each of those at once would make the two of them shout each other down.
+        """
+        state = self._state
+        state.sequence = max(state.sequence, sequence)
+        self._others += state.counts["announcements_published"] > 0
+        state.changed(urgent=self._others < 2)
+        if self._others >= 2:
+            self.key_is_elsewhere(now, out)
+
+    def key_is_elsewhere(self, now: Instant, out: list[Effect]) -> None:
+        """Tell the operator that two machines have one key, now and then as long as it lasts."""
+        self._state.key_elsewhere_until = now.monotonic_seconds + 2 * self._timing.refresh_seconds
+        if now.monotonic_seconds >= self._warned_at + self._timing.refresh_seconds:
+            self._warned_at = now.monotonic_seconds
+            out.append(Warn(KEY_IS_ELSEWHERE))
 
     def mind_clock(self, now: Instant, out: list[Effect]) -> None:
         """Notice that our clock is wrong by what many peers say, or right again, and tell the operator."""

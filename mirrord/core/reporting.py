@@ -55,6 +55,7 @@ def report(state: NodeState, now: Instant) -> Statistics:
             nodes_gone=seen[Liveness.GONE],
             clock_offset_seconds=state.gossip.clock.offset_seconds(now),
             clock_wrong=state.clock_wrong,
+            key_elsewhere=now.monotonic_seconds < state.key_elsewhere_until,
             equivocators=len(state.gossip.records.equivocators()),
             own_addresses=state.gossip.reach.own_addresses,
             known_addresses=len(state.gossip.book),

@@ -37,6 +37,8 @@ class NodeState:
     paused: str = ""
     stopping: bool = False
     clock_wrong: bool = False
+    key_elsewhere_until: float = 0.0
+    """Monotonic seconds until which we take it that another machine has our key."""
     dirty: bool = True
     urgent: bool = False
     speed: DownloadSpeed = field(default_factory=DownloadSpeed)

@@ -202,7 +202,7 @@ class NodeStatistics:
 
     ``clock_offset_seconds`` is by how much our clock is ahead of the median peer's, None where too few peers are
     known to tell; while it is ``clock_wrong``, nothing is claimed or announced.  ``equivocators`` are the nodes
-    that are proved to have contradicted themselves.
+    that are proved to have contradicted themselves; ``key_elsewhere``: another machine announces with our key.
 
     ``coordination`` and ``bittorrent`` are where we listen or where our operator says, and the former where peers
     found us, too: these are worth an invitation.  ``own_addresses`` says what peers found at each.
@@ -225,6 +225,7 @@ class NodeStatistics:
     clock_offset_seconds: float | None = None
     clock_wrong: bool = False
     equivocators: int = 0
+    key_elsewhere: bool = False
     own_addresses: tuple[OwnAddress, ...] = ()
     known_addresses: int = 0
     proved_addresses: int = 0

@@ -38,6 +38,11 @@ def node_families(node: NodeStatistics) -> Iterator[Metric]:
         node.clock_wrong,
     )
     yield GaugeMetricFamily(
+        "mirrord_key_elsewhere",
+        "1 while another machine announces itself with this node's key, else 0.",
+        node.key_elsewhere,
+    )
+    yield GaugeMetricFamily(
         "mirrord_equivocators",
         "Nodes that are proved to have contradicted themselves and do not count.",
         node.equivocators,
