@@ -26,6 +26,9 @@ LINE_MAX_CHARACTERS: Final = 1 << 20
 """A line of a CSV file, before it is looked at.  One field is bounded by Python's csv at 128 KiB."""
 
 _SQLITE_MAGIC: Final = b"SQLite format 3\0"
+_UNREADABLE: Final = (sqlite3.Error, UnicodeDecodeError)
+"""What reading an SQLite file raises; the latter where its complaint quotes a schema that is no text."""
+
 _QUALITIES: Final = {"": Quality.UNSPECIFIED, "original": Quality.ORIGINAL, "reencoded": Quality.REENCODED}
 
 
@@ -173,7 +176,7 @@ def _sqlite_catalogue(path: Path, database: sqlite3.Connection) -> Catalogue:
     database.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, LINE_MAX_CHARACTERS)
     try:
         columns = [str(row[1]) for row in database.execute("PRAGMA table_info(catalogue)")]
-    except sqlite3.Error as error:
+    except _UNREADABLE as error:
         raise CollectionError(f"{path}: the catalogue cannot be read: {error}") from None
     if not columns:
         raise CollectionError(f"{path}: it has no table named 'catalogue'", "create it, or a view of that name")
@@ -188,7 +191,7 @@ def _sqlite_records(
     try:
         for number, values in enumerate(database.execute(f"SELECT {wanted} FROM catalogue"), 1):
             yield number, values
-    except sqlite3.Error as error:
+    except _UNREADABLE as error:
         raise CollectionError(f"{path}: after row {number}: the catalogue cannot be read: {error}") from None
 
 

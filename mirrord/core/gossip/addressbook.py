@@ -237,6 +237,12 @@ class AddressBook:
             next_dial_at = now.monotonic_seconds + wait
             self._put(replace(contact, dialling=False, failures=contact.failures + 1, next_dial_at=next_dial_at))
 
+    def busy(self, address: Address, now: Instant) -> None:
+        """A node is there and has no time for us now: ask again after the shortest wait, however often."""
+        if (contact := self._contacts.get(address)) is not None:
+            next_dial_at = now.monotonic_seconds + self._timing.dial_retry_seconds
+            self._put(replace(contact, dialling=False, next_dial_at=next_dial_at))
+
     def _put(self, contact: Contact) -> None:
         """Enter a contact in place of what was known of its address."""
         old = self._contacts.get(contact.address)

@@ -228,14 +228,19 @@ class Gossip:
         self.ask_for_blobs(now, out)
 
     def _dismissed(self, session: Session, goodbye: m.Goodbye, now: Instant) -> None:
-        """The peer ends the session; its address is as good as before where another session is the reason."""
+        """The peer ends the session; what that says of its address depends on why."""
         self.sessions.closed(session.session)
         self.blobs.closed(session.session)
         self.reach.closed(session.session)
-        if session.dialled is not None and goodbye.code is m.GoodbyeCode.DUPLICATE:
-            self.book.welcomed(session.dialled, now)
-        elif session.dialled is not None:
-            self.book.failed(session.dialled, now)
+        if session.dialled is None:
+            return
+        match goodbye.code:
+            case m.GoodbyeCode.DUPLICATE:
+                self.book.welcomed(session.dialled, now)
+            case m.GoodbyeCode.OVERLOADED | m.GoodbyeCode.STOPPING:
+                self.book.busy(session.dialled, now)
+            case _:
+                self.book.failed(session.dialled, now)
 
     def _greeted(self, session: Session, hello: m.Hello, now: Instant, out: list[Effect]) -> None:
         verdict = judge_hello(hello, frozenset(self.ledger.indexes))

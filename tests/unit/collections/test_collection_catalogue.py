@@ -68,6 +68,13 @@ def test_an_sqlite_catalogue_gives_the_same_rows(tmp_path: Path) -> None:
     ]
 
 
+def test_an_sqlite_file_whose_schema_is_no_text_is_refused(tmp_path: Path) -> None:
+    path = sqlite_of(tmp_path, "CREATE TABLE catalogue (path, popularity)", [])
+    path.write_bytes(path.read_bytes().replace(b"TABLE catalogue", b"TABLE\xe8\x8fatalogue"))
+    with pytest.raises(CollectionError, match="cannot be read"):
+        rows_of(path)
+
+
 def test_an_sqlite_catalogue_may_be_a_view_under_a_hard_name(tmp_path: Path) -> None:
     folder = tmp_path / "100% öd ?#"
     folder.mkdir()

@@ -1,5 +1,8 @@
 """When rounds are opened and with whom, and to whom news is passed on at once."""
 
+from itertools import pairwise
+
+from mirrord.core import effects as ef
 from mirrord.core import events as ev
 from mirrord.core import limits
 from mirrord.core.events import SessionOpened
@@ -9,8 +12,9 @@ from mirrord.core.records.ids import Address, SessionId
 from mirrord.core.timing import WAN
 from mirrord.core.wire import messages as m
 from tests.unit.core.making import COLLECTION, NOW, announced, make_announcement, node_id
-from tests.unit.core.scripted import ScriptedNode, pushed, sent
+from tests.unit.core.scripted import ScriptedNode, only, pushed, sent
 
+THERE = Address("192.0.2.9", 7700)
 PERIOD = WAN.gossip_period_seconds
 
 
@@ -89,3 +93,20 @@ def test_who_opened_a_session_opens_its_first_round_and_the_other_does_not() -> 
         address = None if dialled is None else Address(*dialled)
         scripted.tell(ev.SessionOpened(session, node_id(int(session)), address))
         assert len(sent(scripted.say(session, hello), m.Summary)) == rounds
+
+
+def test_who_is_dismissed_by_a_node_that_is_full_asks_again_soon_and_by_another_ever_more_rarely() -> None:
+    waits = {}
+    for code in (m.GoodbyeCode.OVERLOADED, m.GoodbyeCode.PROTOCOL):
+        scripted = ScriptedNode()
+        scripted.tell(ev.CollectionJoined(COLLECTION, (THERE,)))
+        dialled_at = []
+        for number in range(1, 5):
+            while not only(scripted.wait(1), ef.Dial):
+                pass
+            dialled_at.append(scripted.now.monotonic_seconds)
+            scripted.tell(ev.SessionOpened(SessionId(number), node_id(9), THERE))
+            scripted.say(SessionId(number), m.Goodbye(code, ""))
+        waits[code] = [later - before for before, later in pairwise(dialled_at)]
+    assert max(waits[m.GoodbyeCode.OVERLOADED]) <= WAN.dial_retry_seconds + 1.2 * PERIOD + 1
+    assert waits[m.GoodbyeCode.PROTOCOL][-1] >= 4 * WAN.dial_retry_seconds
