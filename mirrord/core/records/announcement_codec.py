@@ -46,9 +46,10 @@ def announcement_from(message: pb.Announcement) -> Announcement:
     collections = tuple(_state_from(state) for state in message.collections)
     _ascending([state.collection for state in collections], "collections")
     bounded(sum(state.bitmap_bytes for state in collections), limits.BITMAPS_MAX_BYTES, "bytes of bitmaps")
+    sequence = whole(message.sequence, "sequence", low=1)
     return Announcement(
-        sequence=whole(message.sequence, "sequence", low=1),
-        issued_at=issued_at,
+        sequence=sequence,
+        issued_at=sequence if sequence == issued_at else issued_at,  # mostly one number, kept once
         expires_at=whole(message.expires_at, "expires_at", low=issued_at + 1, high=longest),
         coordination=_endpoints_from(message.coordination),
         bittorrent=_endpoints_from(message.bittorrent),
