@@ -142,6 +142,7 @@ class Node:
             case ev.ListeningStarted():
                 self.state.reachable = Reachable(event.coordination, event.bittorrent)
                 gossip.listening(event)
+                self._tell_members(out)  # whom we may call depends on where we are ourselves
                 self.state.changed()
             case _:
                 assert_never(event)

@@ -231,9 +231,11 @@ class RunningNode:
 
     def settled_upload_bytes(self) -> int:
         """Return the payload that this process sent, once its counters have caught up with what it did."""
-        began = self.status().at
-        self.wait_until(lambda: self.status().at > began + _COUNTERS_LAG_SECONDS, "newer counters")
-        return self.status().transfer.uploaded_bytes
+        sent = -1
+        while (now := self.status()).transfer.uploaded_bytes != sent:
+            sent, until = now.transfer.uploaded_bytes, now.at + _COUNTERS_LAG_SECONDS
+            self.wait_until(lambda until=until: self.status().at > until, "newer counters")
+        return sent
 
     def metrics(self) -> Mapping[str, float]:
         """Return every sample of /metrics, by name and labels as they stand there."""

@@ -60,7 +60,7 @@ def test_harmless_differences_are_read(line: str) -> None:
         (f"mirrord://{KEY}?bootstrap=host:0", "not an address"),
         (f"mirrord://{KEY}?bootstrap=host:70000", "not an address"),
         (f"mirrord://{KEY}?bootstrap=::1:7700", "brackets"),
-        (f"mirrord://{KEY}?bootstrap=a%20b:7700", "not a host"),
+        (f"mirrord://{KEY}?bootstrap=a%20b:7700", "is not an address"),
         (f"mirrord://{KEY}?bootstrap=[zz::1]:7700", "not a host"),
         (f"mirrord://{KEY}?boostrap=host:1", "unknown part 'boostrap'"),
         (f"mirrord://{KEY}?name", "cannot be read"),

@@ -6,7 +6,7 @@ import pytest
 
 from mirrord.core import effects as ef
 from mirrord.core import events as ev
-from mirrord.core.records.ids import ShardIndex
+from mirrord.core.records.ids import Address, ShardIndex
 from mirrord.core.records.kinds import Claim, CollectionState, ManifestBody
 from mirrord.core.records.shardset import ShardSet
 from mirrord.core.statistics import ShardRole
@@ -340,3 +340,16 @@ def test_a_pledge_that_shrinks_stops_claims_and_deletes_nothing() -> None:
     assert announced_holdings(scripted) == [0, 1]
     own = next(a for node, a in scripted.node.state.gossip.records.nodes() if node == scripted.id)
     assert (own.pledge_bytes, own.free_bytes) == (MB, 0)
+
+
+def test_a_fetch_of_an_earlier_run_is_told_its_members_once_the_node_knows_where_it_is_itself() -> None:
+    """Whom one may call depends on that: nobody calls private addresses from the internet."""
+    scripted = node_with(shards=1)
+    home = Address("192.168.1.7", 7701)
+    part = CollectionState(COLLECTION, 1, ShardSet.of([0]))
+    holder = replace(make_announcement(1, bittorrent=(home,)), collections=(part,))
+    scripted.hear(scripted.meet(1), announced(2, holder))
+    fetching(scripted)
+    scripted.restart()
+    effects = scripted.tell(ev.ListeningStarted((Address("192.168.1.5", 7700),), (Address("192.168.1.5", 7701),)))
+    assert only(effects, ef.AddSwarmMembers) == [ef.AddSwarmMembers(shard(0), (home,))]
