@@ -55,13 +55,7 @@ class BlobFetch:
     """Of each chunk of a first time that failed: the hash in place of the data, and who sent it."""
 
     def ask(self, sessions: Iterable[SessionId], now: Instant) -> list[Ask]:
-        """Return requests for chunks that nobody is being asked for, each to another session.
-
-        A session that is silent for ``BLOB_WAIT_SECONDS`` is given up.
-        """
-        for session, asked in list(self._asked.items()):
-            if now.monotonic_seconds >= asked.at_seconds + limits.BLOB_WAIT_SECONDS:
-                self.give_up(session)
+        """Return requests for chunks that nobody is being asked for, each to another session."""
         asks: list[Ask] = []
         for session in sessions:
             offset = self._next_offset()
@@ -71,6 +65,14 @@ class BlobFetch:
                 self._asked[session] = _Asked(offset, now.monotonic_seconds)
                 asks.append(Ask(session, BlobRequest(self.sha256, offset)))
         return asks
+
+    def give_up_silent(self, now: Instant) -> int:
+        """Give up the sessions that have been silent for ``BLOB_WAIT_SECONDS``; return how many."""
+        waits = limits.BLOB_WAIT_SECONDS
+        silent = [s for s, asked in self._asked.items() if now.monotonic_seconds >= asked.at_seconds + waits]
+        for session in silent:
+            self.give_up(session)
+        return len(silent)
 
     @property
     def _sources_max(self) -> int:

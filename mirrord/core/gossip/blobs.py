@@ -9,6 +9,7 @@ Every chunk but the last is ``BLOB_CHUNK_BYTES`` long, or a peer that dribbles w
 A peer with chunks of another length is not at fault: the curator may have signed for a wrong size.
 """
 
+from collections import Counter
 from collections.abc import Iterable
 
 from mirrord.core import limits
@@ -21,7 +22,8 @@ from mirrord.core.wire.messages import BlobChunk
 class BlobFetches:
     """The blobs that this node lacks and wants."""
 
-    def __init__(self) -> None:
+    def __init__(self, limits_reached: Counter[str]) -> None:
+        self._limits_reached = limits_reached
         self._fetches: dict[Sha256, BlobFetch] = {}
 
     def want(self, sha256: Sha256, size: int) -> None:
@@ -43,6 +45,7 @@ class BlobFetches:
         asks: list[Ask] = []
         for fetch in list(self._fetches.values())[: limits.BLOB_FETCHES_MAX]:
             fetch.useless.intersection_update(open_sessions)
+            self._limits_reached["BLOB_WAIT_SECONDS"] += fetch.give_up_silent(now)
             asks += fetch.ask(open_sessions, now)
             if fetch.is_idle and fetch.useless:
                 fetch.useless.clear()  # everybody failed once: begin again when its turn comes

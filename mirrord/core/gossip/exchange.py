@@ -65,6 +65,7 @@ class Exchange:
         if answer is not None:
             out.append(SendMessage(session.session, answer))
         batches = list(reconcile.batches(question.collection, keys, self._ledger.records))
+        self._limits_reached["ANSWER_MAX_BYTES"] += sum(len(batch.envelopes) for batch in batches) < len(keys)
         if isinstance(question, m.RecordRequest) and not batches:
             batches = [m.Records(question.collection, ())]  # who asks may be waiting for it, to speak
         out.extend(SendMessage(session.session, batch) for batch in batches)

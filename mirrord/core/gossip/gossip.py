@@ -66,7 +66,7 @@ class Gossip:
         self.reach = Reach(timing)
         self.probing = Probing(self.sessions, self.dialling, timing, self.limits_reached)
         self.rendezvous = Rendezvous(timing)
-        self.blobs = BlobFetches()
+        self.blobs = BlobFetches(self.limits_reached)
         self.clock = ClockWatch()
         self.recall = Recall(min(timing.gossip_period_seconds, limits.RECALL_SECONDS))
         self.rounds = Rounds(timing)

@@ -1,6 +1,7 @@
 """Fetching blobs by hash: peers that lie, fall silent, lack it or go away cost time and nothing else."""
 
 import hashlib
+from collections import Counter
 
 import pytest
 
@@ -30,7 +31,7 @@ def give(fetches: BlobFetches, session: SessionId, sha256: Sha256, offset: int, 
 
 
 def test_a_blob_comes_chunk_by_chunk_from_several_sessions_at_once() -> None:
-    fetches = BlobFetches()
+    fetches = BlobFetches(Counter())
     sha256, data = blob(1, 2 * CHUNK + 5)
     fetches.want(sha256, len(data))
     fetches.want(sha256, len(data))
@@ -44,7 +45,7 @@ def test_a_blob_comes_chunk_by_chunk_from_several_sessions_at_once() -> None:
 
 
 def test_no_more_sessions_than_the_limit_are_asked_for_one_blob() -> None:
-    fetches = BlobFetches()
+    fetches = BlobFetches(Counter())
     sha256, data = blob(1, 50 * CHUNK)
     fetches.want(sha256, len(data))
     asks = asked(fetches, [SessionId(number) for number in range(20)])
@@ -52,7 +53,7 @@ def test_no_more_sessions_than_the_limit_are_asked_for_one_blob() -> None:
 
 
 def test_a_peer_that_lied_alone_is_at_fault_and_another_is_asked_from_the_start() -> None:
-    fetches = BlobFetches()
+    fetches = BlobFetches(Counter())
     sha256, data = blob(1)
     fetches.want(sha256, len(data))
     assert asked(fetches, [A, B]) == [(A, sha256, 0)]
@@ -62,7 +63,7 @@ def test_a_peer_that_lied_alone_is_at_fault_and_another_is_asked_from_the_start(
 
 
 def test_who_of_several_lied_is_found_by_fetching_it_again_from_one_alone() -> None:
-    fetches = BlobFetches()
+    fetches = BlobFetches(Counter())
     sha256, data = blob(1, 3 * CHUNK)
     fetches.want(sha256, len(data))
     assert asked(fetches, [A, B, C]) == [(A, sha256, 0), (B, sha256, CHUNK), (C, sha256, 2 * CHUNK)]
@@ -77,7 +78,7 @@ def test_who_of_several_lied_is_found_by_fetching_it_again_from_one_alone() -> N
 
 
 def test_who_lies_again_alone_is_found_too_and_then_the_first() -> None:
-    fetches = BlobFetches()
+    fetches = BlobFetches(Counter())
     sha256, data = blob(1, 2 * CHUNK)
     fetches.want(sha256, len(data))
     wrong = bytes(len(data))
@@ -98,7 +99,7 @@ def test_who_lies_again_alone_is_found_too_and_then_the_first() -> None:
 
 @pytest.mark.parametrize("length", [1, 9, 11, CHUNK])
 def test_a_peer_whose_chunks_have_another_length_is_given_up_and_not_blamed(length: int) -> None:
-    fetches = BlobFetches()
+    fetches = BlobFetches(Counter())
     sha256, _ = blob(1)
     fetches.want(sha256, 10)
     asked(fetches, [A, B])
@@ -107,7 +108,8 @@ def test_a_peer_whose_chunks_have_another_length_is_given_up_and_not_blamed(leng
 
 
 def test_a_silent_peer_is_left_after_its_time_and_not_a_second_earlier() -> None:
-    fetches = BlobFetches()
+    bitten = Counter[str]()
+    fetches = BlobFetches(bitten)
     sha256, data = blob(1, CHUNK + 1)
     fetches.want(sha256, len(data))
     assert asked(fetches, [A]) == [(A, sha256, 0)]
@@ -117,12 +119,13 @@ def test_a_silent_peer_is_left_after_its_time_and_not_a_second_earlier() -> None
     assert fetches.next_deadline == NOW.later(5 + limits.BLOB_WAIT_SECONDS).monotonic_seconds
     assert asked(fetches, [A, B], later=5 + limits.BLOB_WAIT_SECONDS - 1) == []
     assert asked(fetches, [A, B], later=5 + limits.BLOB_WAIT_SECONDS) == [(B, sha256, CHUNK)], "what is here stays"
+    assert bitten["BLOB_WAIT_SECONDS"] == 1
     assert give(fetches, A, sha256, CHUNK, data) == Got(), "what comes late is not mixed in"
     assert give(fetches, B, sha256, CHUNK, data) == Got(data)
 
 
 def test_a_peer_that_lacks_it_or_goes_away_makes_room_for_the_next() -> None:
-    fetches = BlobFetches()
+    fetches = BlobFetches(Counter())
     sha256, _ = blob(1)
     fetches.want(sha256, 10)
     asked(fetches, [A, B, C])
@@ -135,7 +138,7 @@ def test_a_peer_that_lacks_it_or_goes_away_makes_room_for_the_next() -> None:
 
 
 def test_when_everybody_lacked_it_they_are_asked_again_in_turn() -> None:
-    fetches = BlobFetches()
+    fetches = BlobFetches(Counter())
     sha256, _ = blob(1)
     fetches.want(sha256, 10)
     asked(fetches, [A])
@@ -145,7 +148,7 @@ def test_when_everybody_lacked_it_they_are_asked_again_in_turn() -> None:
 
 
 def test_a_few_at_a_time_in_order_and_what_nobody_has_never_blocks_the_rest() -> None:
-    fetches = BlobFetches()
+    fetches = BlobFetches(Counter())
     lost = [blob(number)[0] for number in range(limits.BLOB_FETCHES_MAX)]
     there, data = blob(99)
     for sha256 in [*lost, there]:
@@ -162,7 +165,7 @@ def test_a_few_at_a_time_in_order_and_what_nobody_has_never_blocks_the_rest() ->
 
 
 def test_chunks_that_nobody_asked_for_are_dropped() -> None:
-    fetches = BlobFetches()
+    fetches = BlobFetches(Counter())
     sha256, data = blob(1)
     assert give(fetches, A, sha256, 0, data) == Got()
     fetches.want(sha256, len(data))
@@ -174,7 +177,7 @@ def test_chunks_that_nobody_asked_for_are_dropped() -> None:
 
 
 def test_impossible_sizes_are_never_wanted_and_forgotten_blobs_not_asked_for() -> None:
-    fetches = BlobFetches()
+    fetches = BlobFetches(Counter())
     fetches.want(blob(1)[0], 0)
     fetches.want(blob(2)[0], limits.BLOB_MAX_BYTES + 1)
     fetches.want(blob(3)[0], limits.BLOB_MAX_BYTES)
