@@ -118,7 +118,9 @@ def test_a_stop_on_a_full_disk_loses_nothing_that_was_verified(tmp_path: Path, s
             async with run() as keeper:
                 await keeper.until_verified(large.fetch(holder))
                 downloaded = (await keeper.engine.wait_for_statistics()).downloaded_payload_bytes
-                assert downloaded <= large.built.payload_bytes - told
+                # libtorrent counts a block as done that waits in memory for the write that will fail (measured: it
+                # told 13,008,896 bytes on a disk of 12,582,912, about once in ten runs).
+                assert downloaded <= large.built.payload_bytes - min(told, DISK_BYTES)
                 assert large.content(keeper.folder_of(large)) == large.content(large.source)
 
     trio.run(fill_stop_and_go_on)
