@@ -18,6 +18,7 @@ class ClockWatch:
 
     def __init__(self) -> None:
         self._ahead_of_monotonic: OrderedDict[NodeId, float] = OrderedDict()
+        self._median: float | None = None  # asked for after every event, and changed by few of them
 
     def note(self, peer: NodeId, unix_seconds: int, now: Instant) -> None:
         """A peer's clock showed ``unix_seconds`` just now."""
@@ -25,13 +26,14 @@ class ClockWatch:
         self._ahead_of_monotonic.move_to_end(peer)
         if len(self._ahead_of_monotonic) > limits.CLOCK_PEERS_MAX:
             self._ahead_of_monotonic.popitem(last=False)
+        if len(self._ahead_of_monotonic) >= limits.CLOCK_PEERS_MIN:
+            self._median = median(self._ahead_of_monotonic.values())
 
     def offset_seconds(self, now: Instant) -> float | None:
         """Return by how much our clock is ahead of the median peer's; None with too few to tell."""
-        if len(self._ahead_of_monotonic) < limits.CLOCK_PEERS_MIN:
+        if self._median is None:
             return None
-        theirs = median(self._ahead_of_monotonic.values()) + now.monotonic_seconds
-        return now.unix_seconds - theirs
+        return now.unix_seconds - (self._median + now.monotonic_seconds)
 
     def is_wrong(self, now: Instant) -> bool:
         """Whether our clock is off by more than ``CLOCK_SKEW_SECONDS``, by what many peers say."""

@@ -132,9 +132,7 @@ class Gossip:
 
     def closed(self, event: SessionClosed, now: Instant) -> None:
         """Forget a session that is gone."""
-        session = self.sessions.closed(event.session)
-        self.blobs.closed(event.session)
-        self.reach.closed(event.session)
+        session = self._forget(event.session)
         if session is not None and session.dialled is not None and not session.greeted:
             self.book.failed(session.dialled, now)
 
@@ -159,10 +157,14 @@ class Gossip:
         if self.book.found.total() > before and not self.sessions.greeted():
             self.rounds.hurry(now)
 
+    def _forget(self, session_id: SessionId) -> Session | None:
+        """Take a session out, and whatever was asked of it; return what it was."""
+        self.blobs.closed(session_id)
+        self.reach.closed(session_id)
+        return self.sessions.closed(session_id)
+
     def _close(self, session: Session, code: m.GoodbyeCode, reason: str, out: list[Effect]) -> None:
-        self.sessions.closed(session.session)
-        self.blobs.closed(session.session)
-        self.reach.closed(session.session)
+        self._forget(session.session)
         out.append(CloseSession(session.session, code, reason))
 
     def close_all(self, out: list[Effect]) -> None:
@@ -229,9 +231,7 @@ class Gossip:
 
     def _dismissed(self, session: Session, goodbye: m.Goodbye, now: Instant) -> None:
         """The peer ends the session; what that says of its address depends on why."""
-        self.sessions.closed(session.session)
-        self.blobs.closed(session.session)
-        self.reach.closed(session.session)
+        self._forget(session.session)
         if session.dialled is None:
             return
         match goodbye.code:
