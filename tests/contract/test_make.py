@@ -18,7 +18,7 @@ def make(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run make in `folder` with this repository's Makefile, unaware of a make that runs the tests."""
     shutil.copy(ROOT / "Makefile", folder)
     environment = {
-        name: value for name, value in os.environ.items() if name not in {"MAKEFLAGS", "MAKELEVEL", "MFLAGS"}
+        name: value for name, value in os.environ.items() if name not in {"ARGS", "MAKEFLAGS", "MAKELEVEL", "MFLAGS"}
     }
     return subprocess.run(
         ["make", "--no-print-directory", *arguments],
