@@ -22,6 +22,8 @@ from mirrord.core.records.signing import SigningKey, sign
 from mirrord.core.wire.encoding import encode_message
 from mirrord.core.wire.framing import frame
 from mirrord.core.wire.messages import (
+    BlobMissing,
+    BlobRequest,
     Buckets,
     Message,
     Records,
@@ -137,6 +139,9 @@ async def keep_being_served(besieged: Besieged, cost: Cost) -> None:
                 await peer.say(Summary(collection, root=1, records=1))
                 await peer.hear(Buckets)
                 cost.served.set()
+                for request in [each for each in peer.heard if isinstance(each, BlobRequest)]:
+                    peer.heard.remove(request)  # to say nothing would have the daemon wait for us
+                    await peer.say(BlobMissing(request.sha256))
 
 
 def seed_of(text: str) -> bytes:
