@@ -178,7 +178,7 @@ INTERNET = Address("9.9.9.9", 7700)
         ((Address("127.0.0.1", 7705),), {INTERNET, LOOPBACK}),
         ((Address("fe80::1", 7700),), {INTERNET}),
     ],
-    ids=str,
+    ids=["nowhere", "the internet", "a home", "loopback", "one link"],
 )
 def test_strangers_send_us_only_where_we_stand_ourselves(announced: tuple[Address, ...], dialled: set[Address]) -> None:
     caller = Caller()
