@@ -14,7 +14,11 @@ demo: .venv/.installed  ## show a network share, lose and heal a collection (ARG
 	@$(BIN)/python -m mirrord demo $(ARGS)
 
 test: .venv/.installed-dev  ## run the whole test suite (ARGS="-k store")
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest $(PARALLEL) $(ARGS)
+
+# Most tests wait for daemons, so one file more than there are cores runs at once; ARGS="-n 0" is one after the other.
+# In the order of the folders: what takes longest, tests of real daemons, comes before the many quick ones.
+PARALLEL = -n $(shell expr $$(nproc) + 1) --dist loadfile --no-loadscope-reorder
 
 lint: .venv/.installed-dev  ## check style, format, types and import contracts
 	@$(BIN)/ruff check .

@@ -72,4 +72,4 @@ def test_an_environment_is_made_again_only_where_a_lock_or_the_project_changed(t
     assert "--require-hashes" in plan
     assert "--no-deps --no-build-isolation" in plan
     assert "-r requirements-dev.lock" in plan
-    assert plan.rstrip().splitlines()[-1].endswith("-m pytest")
+    assert " -m pytest -n " in plan.rstrip().splitlines()[-1]
