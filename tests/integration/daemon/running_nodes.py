@@ -35,8 +35,11 @@ _COUNTERS_LAG_SECONDS: Final = 2.2
 """An idle engine counts every two seconds."""
 
 _POLL_SECONDS: Final = 0.02
-_PORTS: Final = range(15_000, 32_000)
-"""Below those that outgoing connections take, so that nobody grabs one between two lives of a node."""
+_PORTS_EACH: Final = 1_000
+_WORKER: Final = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 17
+_PORTS: Final = range(15_000 + _WORKER * _PORTS_EACH, 15_000 + (_WORKER + 1) * _PORTS_EACH)
+"""Below those that outgoing connections take, and no other test process's, so that nobody grabs one between two lives
+of a node."""
 
 _taken: set[int] = set()
 
