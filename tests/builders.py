@@ -1,31 +1,32 @@
 """Values that tests of several parts need: a statistics snapshot of a network that was never run, and its reasons."""
 
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+import numpy as np
+
+from mirrord.core.coverage.table import OwnPart, ShardFacts, ShardTable
 from mirrord.core.errors import RejectReason
 from mirrord.core.placement.bands import Band
 from mirrord.core.placement.outlook import Outlook
 from mirrord.core.placement.verdicts import Decision, Verdict
-from mirrord.core.records.ids import Address, CollectionId, NodeId, ShardIndex
+from mirrord.core.records.ids import Address, CollectionId, NodeId, Sha256, ShardIndex
+from mirrord.core.records.kinds import Shard
 from mirrord.core.statistics import (
-    BandCoverage,
     CollectionStatistics,
     Counters,
-    Coverage,
     Liveness,
+    Measures,
     NetworkStatistics,
     NodeStatistics,
     PeerStatistics,
+    ReplicaKind,
     ShardRole,
     ShardStatus,
     Statistics,
 )
 
 AT = 1_800_000_000.0
-REPLICA_CLASSES = 6
-"""0, 1, 2, 3, 4 and 5 or more."""
 
 
 def node_id(number: int) -> NodeId:
@@ -56,50 +57,54 @@ def make_shard(index: int, replicas: int = 3, **changes: object) -> ShardStatus:
     return replace(shard, **changes)  # type: ignore[arg-type]
 
 
-def cover(shards: Sequence[ShardStatus]) -> Coverage:
-    """Count shards as the core does: withdrawn ones left out."""
-    standing = [shard for shard in shards if not shard.withdrawn_reason]
-    by_band: dict[Band, list[ShardStatus]] = defaultdict(list)
-    for shard in standing:
-        by_band[shard.band].append(shard)
-    below = [shard for shard in standing if shard.replicas < shard.target]
-
-    def share(weight: Sequence[int]) -> tuple[float, float, float, float]:
-        total = sum(weight)
-        wanted = [(1, 2, 3, shard.target) for shard in standing]
-        one, two, three, target = (
-            sum(w for w, shard, k in zip(weight, standing, wanted, strict=True) if shard.replicas >= k[i]) / total
-            if total
-            else 0.0
-            for i in range(4)
+def make_table(shards: Sequence[ShardStatus]) -> ShardTable:
+    """Return the columns of these shards, each of one item."""
+    manifest = tuple(
+        Shard(
+            index=shard.index,
+            name=shard.name,
+            info_hash_v2=bytes(32),
+            info_hash_v1=bytes(20),
+            torrent_sha256=Sha256(bytes(32)),
+            torrent_bytes=1,
+            bytes=shard.bytes,
+            files=1,
+            items=1,
+            popularity_min=0,
+            popularity_max=0,
+            demand_ppb=shard.demand_ppb,
+            rights=shard.rights,
+            withdrawn_reason=shard.withdrawn_reason,
         )
-        return one, two, three, target
-
-    return Coverage(
-        shards=len(standing),
-        bands=tuple(_cover_band(band, by_band[band]) for band in Band if by_band[band]),
-        min_replicas=min((shard.replicas for shard in standing), default=0),
-        max_replicas=max((shard.replicas for shard in standing), default=0),
-        below_target=len(below),
-        bytes_below_target=sum(shard.bytes for shard in below),
-        demand_covered=share([shard.demand_ppb for shard in standing]),
-        items_covered=share([1 for _ in standing]),
-        bytes_covered=share([shard.bytes for shard in standing]),
+        for shard in shards
+    )
+    kinds = {
+        ReplicaKind.CLAIMED: [shard.replicas for shard in shards],
+        ReplicaKind.VERIFIED: [shard.verified for shard in shards],
+        ReplicaKind.STALE: [shard.stale for shard in shards],
+        ReplicaKind.DISPUTED: [shard.disputed for shard in shards],
+    }
+    return ShardTable(
+        facts=ShardFacts.of(manifest, [shard.band for shard in shards]),
+        targets=np.array([shard.target for shard in shards], dtype=np.int64),
+        claims=np.array([shard.claims for shard in shards], dtype=np.int64),
+        replicas={kind: np.array(counts, dtype=np.int32) for kind, counts in kinds.items()},
+        own={
+            place: OwnPart(shard.role, shard.percent, shard.verified_at)
+            for place, shard in enumerate(shards)
+            if shard.role is not ShardRole.NONE or shard.verified_at or shard.percent
+        },
     )
 
 
-def _cover_band(band: Band, shards: Sequence[ShardStatus]) -> BandCoverage:
-    by_replicas = [0] * REPLICA_CLASSES
-    for shard in shards:
-        by_replicas[min(shard.replicas, REPLICA_CLASSES - 1)] += 1
-    return BandCoverage(
-        band=band,
-        shards=len(shards),
-        bytes=sum(shard.bytes for shard in shards),
-        demand_ppb=sum(shard.demand_ppb for shard in shards),
-        by_replicas=tuple(by_replicas),
-        target_met=sum(shard.replicas >= shard.target for shard in shards),
-    )
+MEASURES = Measures(
+    node_lifetime_seconds=90 * 86_400.0,
+    nodes_lost=3,
+    observed_seconds=270 * 86_400.0,
+    repair_seconds=2 * 86_400.0,
+    repairs=11,
+    repair_bytes_per_second=5_000_000.0,
+)
 
 
 def make_collection(
@@ -111,12 +116,11 @@ def make_collection(
         name=name,
         manifest_version=1,
         parting=False,
-        bytes=sum(shard.bytes for shard in shards),
         held_bytes=sum(shard.bytes for shard in held),
         holders=4,
         records=5,
-        shards=tuple(shards),
-        coverage=cover(shards),
+        shards=make_table(shards),
+        measures=MEASURES,
     )
     return replace(collection, **changes)  # type: ignore[arg-type]
 

@@ -1,6 +1,6 @@
 """Which collection and which shards somebody means."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from mirrord.control.errors import AmbiguousCollectionError, UnknownCollectionError, UnknownShardError
 from mirrord.core.errors import UsageError
@@ -40,9 +40,9 @@ def find_shard(collection: CollectionStatistics, wanted: int | str) -> ShardStat
     """Return a shard by its index (a number or its digits) or its name."""
     is_index = isinstance(wanted, int) or (wanted.isascii() and wanted.isdigit() and len(wanted) <= _INDEX_MAX_DIGITS)
     by_index = int(wanted) if is_index else None
-    for shard in collection.shards:
+    for place, shard in enumerate(collection.shards.facts.shards):
         if shard.name == wanted or shard.index == by_index:
-            return shard
+            return collection.shards[place]
     detail = f"has {len(collection.shards)} shards, from 0 on" if collection.shards else "has no manifest yet"
     label = _label(collection)
     raise UnknownShardError(f"{label} has no shard {str(wanted)[:_SHOWN_CHARACTERS]!r}", f"{label} {detail}")
@@ -50,7 +50,7 @@ def find_shard(collection: CollectionStatistics, wanted: int | str) -> ShardStat
 
 def chosen_shards(
     statistics: Statistics, collection: str, shard: str
-) -> tuple[tuple[CollectionStatistics, tuple[ShardStatus, ...]], ...]:
+) -> tuple[tuple[CollectionStatistics, Sequence[ShardStatus]], ...]:
     """Return the shards that a query's fields name; both empty: all of them."""
     collections = chosen_collections(statistics, collection)
     if not shard:
@@ -68,7 +68,7 @@ def held_shards(collection: CollectionStatistics, wanted: Iterable[int | str]) -
         if shard.role not in _ON_DISK:
             message = f"this node does not hold shard {shard.index} of {_label(collection)}: {shard.role.value}"
             raise UnknownShardError(message, "`mirrord plan` says why")
-    return named or tuple(shard for shard in collection.shards if shard.role in _ON_DISK)
+    return named or tuple(collection.shards[i] for i, own in collection.shards.own.items() if own.role in _ON_DISK)
 
 
 def _label(collection: CollectionStatistics) -> str:

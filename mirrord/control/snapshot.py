@@ -19,6 +19,7 @@ from mirrord.control.shapes import (
     Status,
     TransferShape,
 )
+from mirrord.core.coverage.table import OwnPart
 from mirrord.core.events import AddressSource
 from mirrord.core.records.ids import Address, to_text
 from mirrord.core.records.invitation import Invitation, format_invitation
@@ -170,9 +171,9 @@ def _collection(collection: CollectionStatistics, bootstrap: tuple[Address, ...]
         parting=collection.parting,
         bytes=collection.bytes,
         shards=collection.coverage.shards,
-        held_shards=sum(_is_holding(shard) for shard in collection.shards),
+        held_shards=sum(_is_holding(own) for own in collection.shards.own.values()),
         held_bytes=collection.held_bytes,
-        fetching_shards=sum(shard.role is ShardRole.FETCHING for shard in collection.shards),
+        fetching_shards=sum(own.role is ShardRole.FETCHING for own in collection.shards.own.values()),
         holders=collection.holders,
         records=collection.records,
         invitation=invitation_to(collection, bootstrap),
@@ -184,9 +185,9 @@ def _collection(collection: CollectionStatistics, bootstrap: tuple[Address, ...]
     )
 
 
-def _is_holding(shard: ShardStatus) -> bool:
+def _is_holding(own: OwnPart) -> bool:
     """A holding that is being read again is one until a piece turns out to be wrong."""
-    return shard.role is ShardRole.HELD or (shard.role is ShardRole.CHECKING and bool(shard.verified_at))
+    return own.role is ShardRole.HELD or (own.role is ShardRole.CHECKING and bool(own.verified_at))
 
 
 def _coverage(coverage: Coverage) -> CoverageShape:

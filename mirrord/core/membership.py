@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mirrord.core.clock import Instant
+from mirrord.core.coverage.table import NO_FACTS, ShardFacts
 from mirrord.core.errors import RecordError, RejectReason
 from mirrord.core.gossip.liveness import presence, silent_seconds
 from mirrord.core.placement.ages import DeficitAges
@@ -64,10 +65,12 @@ class Membership:
     bands: tuple[Band, ...] = ()
     targets: tuple[int, ...] = ()
     targets_of: tuple[int, int] = (0, 0)
+    _targets_column: tuple[tuple[int, ...], NDArray[np.int64]] = ((), NO_FACTS.bytes)
     leaving_by: int = 0
     delete_on_leave: bool = False
     is_admitted: bool = True
     shards: ShardColumns | None = None
+    facts: ShardFacts = NO_FACTS
     taken: dict[NodeId, Announcement] = field(default_factory=dict)
     roster: Roster = field(default_factory=Roster)
     looker: Looker = field(default_factory=Looker)
@@ -88,6 +91,12 @@ class Membership:
     def version(self) -> int:
         """The manifest's version, 0 before it has arrived."""
         return self.manifest.head.version if self.manifest is not None else 0
+
+    def targets_column(self) -> NDArray[np.int64]:
+        """Return the targets as a column that nobody writes to."""
+        if self._targets_column[0] is not self.targets:
+            self._targets_column = self.targets, np.array(self.targets, dtype=np.int64)
+        return self._targets_column[1]
 
     def shard(self, index: int) -> Shard | None:
         """Return a shard by index, where the manifest has it."""
@@ -122,6 +131,7 @@ class Membership:
         )
         self.targets_of = (0, 0)
         self.shards = ShardColumns.of(body.shards)
+        self.facts = ShardFacts.of(body.shards, self.bands)
         self.view = None
 
     def look(self, own: NodeId, records: RecordSet, timing: TimingProfile, now: Instant) -> Seen | None:

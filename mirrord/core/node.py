@@ -198,6 +198,7 @@ class Node:
         self._publisher.mind_clock(now, out)
         if now.monotonic_seconds >= self._next_plan_at:
             self._ticks += 1
+            state.count(now)
             if not state.clock_wrong:
                 plan_all(state, now, out)
             self._next_plan_at = self._next_look(now)

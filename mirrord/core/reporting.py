@@ -1,17 +1,23 @@
 """A node's state as one immutable snapshot for people and for Prometheus."""
 
-from collections import Counter
-from dataclasses import fields
-from typing import Final
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields
+from functools import cached_property
+from typing import Final, overload
+
+import numpy as np
+from numpy.typing import NDArray
 
 from mirrord.core.clock import Instant
-from mirrord.core.coverage import coverage
+from mirrord.core.coverage.census import COUNTS_FROM
+from mirrord.core.coverage.domains import Placed
+from mirrord.core.coverage.table import OwnPart, ShardTable
+from mirrord.core.coverage.types import Measures
 from mirrord.core.custody import OwnShard
-from mirrord.core.gossip.liveness import Liveness, liveness, presence, silent_seconds
+from mirrord.core.gossip.liveness import Liveness, liveness, silent_seconds
 from mirrord.core.membership import Membership
 from mirrord.core.records.ids import NodeId
-from mirrord.core.records.kinds import Announcement, Shard
-from mirrord.core.records.shardset import NO_SHARDS
+from mirrord.core.records.kinds import Announcement
 from mirrord.core.state import NodeState
 from mirrord.core.statistics import (
     CollectionStatistics,
@@ -19,23 +25,22 @@ from mirrord.core.statistics import (
     NodeStatistics,
     PeerStatistics,
     ShardRole,
-    ShardStatus,
     Statistics,
 )
+from mirrord.core.timing import TimingProfile
 
-_COUNTS_FROM: Final = 0.5
-"""A copy on a node that falls silent is counted until its presence is below one half."""
+_FINGERPRINT_BITS: Final = 48
+"""Of a digest: as many as a float, which is what Prometheus keeps, holds without a loss."""
+
+
+_NOTHING_MEASURED: Final = Measures(180 * 86_400.0, 0, 0.0, 86_400.0, 0, None)
 
 
 def report(state: NodeState, now: Instant) -> Statistics:
     """Return the snapshot of this moment."""
-    connected = state.gossip.sessions.peers()
-    peers = tuple(
-        _peer(state, node, announcement, node in connected, now)
-        for node, announcement in sorted(state.gossip.records.nodes())
-        if node != state.own
-    )
-    seen = Counter(peer.liveness for peer in peers)
+    state.count(now)
+    nodes, said = state.census.everybody()
+    seen = state.census.by_liveness(now)
     reachable = state.reachable
     return Statistics(
         at=now.unix_seconds,
@@ -56,12 +61,12 @@ def report(state: NodeState, now: Instant) -> Statistics:
             clock_offset_seconds=state.gossip.clock.offset_seconds(now),
             clock_wrong=state.clock_wrong,
             key_elsewhere=now.monotonic_seconds < state.key_elsewhere_until,
-            equivocators=len(state.gossip.records.equivocators()),
+            equivocators=len(state.gossip.records.equivocators),
             own_addresses=state.gossip.reach.own_addresses,
             known_addresses=len(state.gossip.book),
             proved_addresses=state.gossip.book.proved,
         ),
-        peers=peers,
+        peers=Peers(nodes, said, frozenset(state.gossip.sessions.peers()), state.settings.timing, now),
         collections=tuple(_collection(state, m, now) for _, m in sorted(state.memberships.items())),
         counters=_counters(state),
     )
@@ -78,91 +83,99 @@ def _counters(state: NodeState) -> Counters:
     )
 
 
-def _peer(state: NodeState, node: NodeId, announcement: Announcement, connected: bool, now: Instant) -> PeerStatistics:
-    silent = silent_seconds(announcement, now)
-    return PeerStatistics(
-        node=node,
-        liveness=liveness(silent, state.settings.timing),
-        silent_seconds=silent,
-        connected=connected,
-        addresses=announcement.coordination,
-        pledge_bytes=announcement.pledge_bytes,
-        free_bytes=announcement.free_bytes,
-        holdings=sum(len(part.holdings) for part in announcement.collections),
-        claims=sum(len(part.claims) for part in announcement.collections),
-        operator=announcement.operator,
-        agent=announcement.agent,
-    )
+@dataclass(frozen=True, eq=False)
+class Peers(Sequence[PeerStatistics]):
+    """The other nodes, by id; made when somebody looks at them, for most snapshots are taken without."""
+
+    _nodes: tuple[NodeId, ...]
+    _said: tuple[Announcement | None, ...]
+    _connected: frozenset[NodeId]
+    _timing: TimingProfile
+    _now: Instant
+
+    @cached_property
+    def _peers(self) -> tuple[PeerStatistics, ...]:
+        rows = zip(self._nodes, self._said, strict=True)
+        known = sorted((node, said) for node, said in rows if said is not None)
+        return tuple(self._peer(node, said) for node, said in known)
+
+    def _peer(self, node: NodeId, said: Announcement) -> PeerStatistics:
+        silent = silent_seconds(said, self._now)
+        return PeerStatistics(
+            node=node,
+            liveness=liveness(silent, self._timing),
+            silent_seconds=silent,
+            connected=node in self._connected,
+            addresses=said.coordination,
+            pledge_bytes=said.pledge_bytes,
+            free_bytes=said.free_bytes,
+            holdings=sum(len(part.holdings) for part in said.collections),
+            claims=sum(len(part.claims) for part in said.collections),
+            operator=said.operator,
+            agent=said.agent,
+        )
+
+    def __len__(self) -> int:
+        return len(self._peers)
+
+    @overload
+    def __getitem__(self, index: int) -> PeerStatistics: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> tuple[PeerStatistics, ...]: ...
+
+    def __getitem__(self, index: int | slice) -> PeerStatistics | tuple[PeerStatistics, ...]:
+        return self._peers[index]
+
+    def __iter__(self) -> Iterator[PeerStatistics]:
+        return iter(self._peers)
 
 
 def _collection(state: NodeState, membership: Membership, now: Instant) -> CollectionStatistics:
-    shards = membership.manifest.body.shards if membership.manifest is not None else ()
-    replicas, holders, records = _replicas(state, membership, len(shards), now)
-    targets = membership.targets or (0,) * len(shards)
-    ours = {own.key.index: own for own in state.custody.of(membership.collection)}
+    collection, records = membership.collection, state.gossip.records
+    facts, tally = membership.facts, state.census.tally(collection)
+    ours = {own.key.index: own for own in state.custody.of(collection)}
+    said = records.announcement(state.own)
+    takes_part = said is not None and said.part_in(collection) is not None and records.counts(state.own, collection)
     return CollectionStatistics(
-        collection=membership.collection,
+        collection=collection,
         name=membership.manifest.body.name if membership.manifest is not None else "",
         manifest_version=membership.version,
         parting=membership.parting,
-        bytes=sum(shard.bytes for shard in shards if not shard.withdrawn),
-        held_bytes=sum(
-            own.shard.bytes for own in state.custody.of(membership.collection) if own.role is ShardRole.HELD
+        held_bytes=sum(own.shard.bytes for own in ours.values() if own.role is ShardRole.HELD),
+        holders=tally.holders,
+        records=len(tally) + takes_part,
+        shards=ShardTable(
+            facts=facts,
+            targets=membership.targets_column(),
+            claims=_claims(membership),
+            replicas=tally.replicas(len(facts.shards)),
+            own={index: _own_part(own) for index, own in ours.items()},
         ),
-        holders=holders,
-        records=records,
-        shards=tuple(
-            _shard(membership, shard, ours.get(shard.index), replicas[shard.index], targets[shard.index])
-            for shard in shards
-        ),
-        coverage=coverage(shards, membership.bands, replicas, targets),
+        measures=_NOTHING_MEASURED,
+        placed=_placed(membership),
+        fingerprint=state.gossip.ledger.indexes[collection].root & ((1 << _FINGERPRINT_BITS) - 1),
         leaving_by=membership.leaving_by,
         parting_until=membership.parting_until,
-        policy=state.gossip.records.admissions(membership.collection).policy,
+        policy=records.admissions(collection).policy,
         is_admitted=membership.is_admitted,
     )
 
 
-def _replicas(state: NodeState, membership: Membership, count: int, now: Instant) -> tuple[list[int], int, int]:
-    """Return the copies of each shard on nodes that are present and stay, how many such nodes, how many records."""
-    replicas = [0] * count
-    holders = records = 0
-    stays = membership.is_admitted and not membership.leaving_by
-    held = {state.own: state.custody.indexes(membership.collection, ShardRole.HELD) if stays else NO_SHARDS}
-    for node, announcement in state.gossip.records.announcements(membership.collection):
-        part = announcement.part_in(membership.collection)
-        records += 1
-        is_there = presence(silent_seconds(announcement, now), state.settings.timing) >= _COUNTS_FROM
-        if node != state.own and part is not None and not part.parting and is_there:
-            held[node] = part.holdings
-    for holdings in held.values():
-        holders += bool(holdings.bits)
-        for index in holdings:
-            if index < count:
-                replicas[index] += 1
-    return replicas, holders, records
-
-
-def _shard(membership: Membership, shard: Shard, own: OwnShard | None, replicas: int, target: int) -> ShardStatus:
+def _claims(membership: Membership) -> NDArray[np.int64]:
     view = membership.view
-    return ShardStatus(
-        index=shard.index,
-        name=shard.name,
-        bytes=shard.bytes,
-        band=membership.bands[shard.index],
-        demand_ppb=shard.demand_ppb,
-        rights=shard.rights,
-        replicas=replicas,
-        target=target,
-        claims=int(view.claims_count[shard.index]) if view is not None else 0,
-        withdrawn_reason=shard.withdrawn_reason,
-        role=_role(own),
-        percent=own.percent if own is not None else 0,
-        verified_at=own.verified_at if own is not None else 0,
-    )
+    return view.claims_count if view is not None else np.zeros(len(membership.facts.shards), dtype=np.int64)
 
 
-def _role(own: OwnShard | None) -> ShardRole:
-    if own is None:
-        return ShardRole.NONE
-    return ShardRole.CHECKING if own.verifying else own.role
+def _placed(membership: Membership) -> Placed | None:
+    """Return who held what when the planner looked last."""
+    view = membership.view
+    if view is None:
+        return None
+    said = membership.roster.said_of_domains()[: len(view.worth.vetted)]
+    counts = view.worth.vetted + view.worth.unvetted >= COUNTS_FROM
+    return Placed(view.pairs, counts, said)
+
+
+def _own_part(own: OwnShard) -> OwnPart:
+    return OwnPart(ShardRole.CHECKING if own.verifying else own.role, own.percent, own.verified_at)

@@ -5,12 +5,14 @@ from dataclasses import dataclass, field
 
 from mirrord.core.announcing import NodeSettings, Reachable
 from mirrord.core.clock import Instant
+from mirrord.core.coverage.census import Census
 from mirrord.core.custody import Custody
 from mirrord.core.gossip.gossip import Gossip
 from mirrord.core.membership import Membership
 from mirrord.core.placement.claims import lease_seconds
 from mirrord.core.records.ids import Address, CollectionId, NodeId, Sha256, ShardKey
 from mirrord.core.records.kinds import Shard
+from mirrord.core.records.shardset import NO_SHARDS
 from mirrord.core.speed import DownloadSpeed
 from mirrord.core.statistics import ShardRole
 
@@ -44,6 +46,20 @@ class NodeState:
     speed: DownloadSpeed = field(default_factory=DownloadSpeed)
     look_soon: bool = False
     """A manifest has come: do not wait a whole tick for the first plan."""
+    census: Census = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.census = Census(self.own, self.settings.timing)
+
+    def count(self, now: Instant) -> None:
+        """Bring the counts of replicas up to the records, the holdings and the clock of this moment."""
+        lets_count = {
+            collection: self.custody.indexes(collection, ShardRole.HELD)
+            if membership.is_admitted and not membership.leaving_by
+            else NO_SHARDS
+            for collection, membership in self.memberships.items()
+        }
+        self.census.update(self.gossip.records, lets_count, now)
 
     def changed(self, urgent: bool = True) -> None:
         """Note that the announcement must be renewed."""

@@ -4,86 +4,34 @@
 threads.  Nothing here is ever an input to a decision.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
+from functools import cached_property
 
+from mirrord.core.coverage.domains import Placed, domain_risks
+from mirrord.core.coverage.summary import summarize
+from mirrord.core.coverage.table import ShardTable
+from mirrord.core.coverage.types import BandCoverage as BandCoverage
+from mirrord.core.coverage.types import Coverage as Coverage
+from mirrord.core.coverage.types import Covered as Covered
+from mirrord.core.coverage.types import DomainRisk as DomainRisk
+from mirrord.core.coverage.types import Durability as Durability
+from mirrord.core.coverage.types import KindCoverage as KindCoverage
+from mirrord.core.coverage.types import Measures as Measures
+from mirrord.core.coverage.types import RankCoverage as RankCoverage
+from mirrord.core.coverage.types import ReplicaKind as ReplicaKind
+from mirrord.core.coverage.types import ShardRole as ShardRole
+from mirrord.core.coverage.types import ShardStatus as ShardStatus
 from mirrord.core.errors import RejectReason
 from mirrord.core.events import AddressSource
 from mirrord.core.gossip.liveness import Liveness as Liveness
 from mirrord.core.gossip.reach import Finding as Finding
 from mirrord.core.gossip.reach import OwnAddress as OwnAddress
-from mirrord.core.placement.bands import Band
-from mirrord.core.records.ids import Address, CollectionId, NodeId, ShardIndex
+from mirrord.core.records.ids import Address, CollectionId, NodeId
 from mirrord.core.records.kinds import Policy
 
 
-class ShardRole(StrEnum):
-    """What a shard is to this node."""
-
-    NONE = "none"
-    CLAIMED = "claimed"
-    FETCHING = "fetching"
-    CHECKING = "checking"
-    HELD = "held"
-    RELEASING = "releasing"
-
-
-@dataclass(frozen=True, slots=True)
-class ShardStatus:
-    """One shard as this node sees the network.
-
-    ``replicas`` counts the copies on nodes that are present, our own included; ``claims`` the valid
-    claims, our own included; ``percent`` is our own fetch.
-    """
-
-    index: ShardIndex
-    name: str
-    bytes: int
-    band: Band
-    demand_ppb: int
-    rights: str
-    replicas: int
-    target: int
-    claims: int
-    withdrawn_reason: str
-    role: ShardRole
-    percent: int
-    verified_at: int
-
-
-@dataclass(frozen=True, slots=True)
-class BandCoverage:
-    """The shards of one band by replica count: ``by_replicas[k]`` have k copies, the last k or more."""
-
-    band: Band
-    shards: int
-    bytes: int
-    demand_ppb: int
-    by_replicas: tuple[int, ...]
-    target_met: int
-
-
-@dataclass(frozen=True, slots=True)
-class Coverage:
-    """How safe a collection is, withdrawn shards left out.
-
-    The three shares are indexed by k = 1, 2, 3 (``[0]`` is k = 1) and end with the target itself:
-    the part of all demand, items or bytes whose shards have at least that many replicas, 0 to 1.
-    """
-
-    shards: int
-    bands: tuple[BandCoverage, ...]
-    min_replicas: int
-    max_replicas: int
-    below_target: int
-    bytes_below_target: int
-    demand_covered: tuple[float, float, float, float]
-    items_covered: tuple[float, float, float, float]
-    bytes_covered: tuple[float, float, float, float]
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class CollectionStatistics:
     """One joined collection.  ``manifest_version`` is 0 until its manifest has arrived.
 
@@ -91,22 +39,56 @@ class CollectionStatistics:
     ``parting``: all is given up) the one until which that is told to others; else they are 0.  While a
     collection is being left, its copies here count no more.  Nor do they while ``is_admitted`` is false: by the
     collection's ``policy`` a curator, or a voucher, would have to name this node first.
+
+    ``fingerprint`` is the same number wherever the same records of the collection are held.  ``coverage`` and
+    ``durability`` are worked out by whoever reads them first, so that taking a snapshot costs the loop next to nothing.
     """
 
     collection: CollectionId
     name: str
     manifest_version: int
     parting: bool
-    bytes: int
     held_bytes: int
     holders: int
     records: int
-    shards: tuple[ShardStatus, ...]
-    coverage: Coverage
+    shards: ShardTable
+    measures: Measures
+    placed: Placed | None = None
+    fingerprint: int = 0
     leaving_by: int = 0
     parting_until: int = 0
     policy: Policy = Policy.OPEN
     is_admitted: bool = True
+
+    @property
+    def bytes(self) -> int:
+        """All shards that stand, together."""
+        return self.shards.facts.standing_bytes
+
+    @cached_property
+    def coverage(self) -> Coverage:
+        """How safe it is."""
+        return summarize(self.shards)
+
+    @cached_property
+    def durability(self) -> Durability:
+        """What may come of it."""
+        from mirrord.core.coverage.durability import expected_losses
+
+        measures, table, backlog = self.measures, self.shards, self.coverage.backlog_bytes
+        standing = table.facts.standing
+        rate = measures.repair_bytes_per_second
+        return Durability(
+            measures=measures,
+            repair_eta_seconds=0.0 if not backlog else backlog / rate if rate else None,
+            expected_shard_losses=expected_losses(
+                table.claimed[standing],
+                table.targets[standing],
+                measures.node_lifetime_seconds,
+                measures.repair_seconds,
+            ),
+            domains=domain_risks(table, self.placed) if self.placed is not None else (),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +112,8 @@ class PeerStatistics:
 class Counters:
     """What has happened since the start of the process; only ever grows.
 
+    ``gossip_rounds`` are those that this node began, ``gossip_rounds_answered`` those of its peers, of which
+    ``gossip_rounds_agreed`` showed that both knew the same.
     ``limits_reached`` counts the limits of the core that bit, by their names in ``limits.py``;
     ``addresses_found`` the addresses of peers that were new, by who told us.
     """
@@ -145,6 +129,8 @@ class Counters:
     records_accepted: int = 0
     records_rejected: Mapping[RejectReason, int] | None = None
     gossip_rounds: int = 0
+    gossip_rounds_answered: int = 0
+    gossip_rounds_agreed: int = 0
     sessions_opened: int = 0
     sessions_ended_at_fault: int = 0
     dials_failed: int = 0
@@ -237,6 +223,6 @@ class Statistics:
 
     at: float
     node: NodeStatistics
-    peers: tuple[PeerStatistics, ...]
+    peers: Sequence[PeerStatistics]
     collections: tuple[CollectionStatistics, ...]
     counters: Counters

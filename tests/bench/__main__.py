@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
 
-from tests.bench import build, cold_start, demo, gossip, idle, placement, scrape, sixty, status, transfer
+from tests.bench import build, cold_start, coverage, demo, gossip, idle, placement, scrape, sixty, status, transfer
 from tests.bench.bench import Bench
 from tests.bench.figures import Figure
 from tests.command_line import ROOT
@@ -20,6 +20,7 @@ _BENCHES: Final[dict[str, Callable[[Bench], Iterator[Figure]]]] = {
     "build": build.measure,
     "cold-start": cold_start.measure,
     "placement": placement.measure,
+    "coverage": coverage.measure,
     "gossip": gossip.measure,
     "idle": idle.measure,
     "status": status.measure,

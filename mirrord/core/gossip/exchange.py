@@ -25,13 +25,20 @@ class Exchange:
     """What this node sends of its ledger."""
 
     def __init__(
-        self, own: NodeId, ledger: Ledger, sessions: Sessions, timing: TimingProfile, limits_reached: Counter[str]
+        self,
+        own: NodeId,
+        ledger: Ledger,
+        sessions: Sessions,
+        timing: TimingProfile,
+        limits_reached: Counter[str],
+        counts: Counter[str],
     ) -> None:
         self._own = own
         self._ledger = ledger
         self._sessions = sessions
         self._timing = timing
         self._limits_reached = limits_reached
+        self._counts = counts
         self._answered = 0
 
     def open(self, session: Session, collections: Iterable[CollectionId], out: list[Effect]) -> None:
@@ -55,6 +62,8 @@ class Exchange:
         match question:
             case m.Summary():
                 answer = reconcile.answer_summary(question, ours)
+                self._counts["gossip_rounds_answered"] += 1
+                self._counts["gossip_rounds_agreed"] += answer is None
             case m.Buckets():
                 self._answered += 1
                 answer = reconcile.answer_buckets(question, ours, self._answered)

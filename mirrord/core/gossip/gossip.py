@@ -61,7 +61,7 @@ class Gossip:
         self.limits_reached = counts_from_zero()
         self.ledger = Ledger(timing, self.limits_reached)
         self.sessions = Sessions(own)
-        self.exchange = Exchange(own, self.ledger, self.sessions, timing, self.limits_reached)
+        self.exchange = Exchange(own, self.ledger, self.sessions, timing, self.limits_reached, self.counts)
         self.dialling = Dialling(own, self.sessions, timing, self.limits_reached)
         self.reach = Reach(timing)
         self.probing = Probing(self.sessions, self.dialling, timing, self.limits_reached)

@@ -195,6 +195,10 @@ class Roster:
             self._labels = Domains.of(self._domains)
         return self._labels
 
+    def said_of_domains(self) -> tuple[Said | None, ...]:
+        """Return what every row says of its domains; None where it is free."""
+        return tuple(self._domains)
+
     def holdings_of(self, row: int) -> ShardSet:
         """Return what a node says it holds."""
         return self._bits[row]

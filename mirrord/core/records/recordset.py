@@ -25,6 +25,7 @@ from mirrord.core import limits
 from mirrord.core.clock import Instant
 from mirrord.core.errors import RecordError, RejectReason
 from mirrord.core.records.admissions import Admissions
+from mirrord.core.records.changes import Changes
 from mirrord.core.records.equivocation import prove
 from mirrord.core.records.ids import CollectionId, NodeId, to_short_text
 from mirrord.core.records.kinds import Admission, Announcement, Equivocation, Kind, ManifestHead
@@ -66,6 +67,8 @@ class RecordSet:
         self._envelopes: set[bytes] = set()
         self._kept_bytes = 0
         self._admissions: dict[CollectionId, Admissions] = {}
+        self._equivocators: set[NodeId] = set()
+        self.changes = Changes()
 
     def join(self, collection: CollectionId) -> None:
         """Accept records about ``collection`` from now on."""
@@ -75,6 +78,7 @@ class RecordSet:
         for record in self._records.values():
             if isinstance(record.content, Admission) and record.content.collection == collection:
                 known.put(record.content)
+        self.changes.of_everybody()
 
     def part(self, collection: CollectionId) -> tuple[Record, ...]:
         """Stop accepting records about ``collection``; return those that nothing else keeps.
@@ -137,6 +141,21 @@ class RecordSet:
         self._retired.discard(record.key)
         if isinstance(record.content, Admission) and record.content.collection in self._admissions:
             self._admissions[record.content.collection].put(record.content)
+        if isinstance(record.content, Equivocation):
+            self._equivocators.add(record.content.node)
+        self._note(record)
+
+    def _note(self, record: Record) -> None:
+        """Note whose copies may count otherwise, now that a record has come or gone."""
+        match record.content:
+            case Announcement():
+                self.changes.of(NodeId(record.key.subject))
+            case Equivocation(node=node):
+                self.changes.of(node)
+            case Admission():
+                self.changes.of_everybody()
+            case ManifestHead():
+                pass
 
     def judge(self, record: Record, now: Instant, is_ours: bool = False) -> None:
         """Raise the :class:`RecordError` that :meth:`take` would raise now, and change nothing."""
@@ -248,7 +267,10 @@ class RecordSet:
         self._kept_bytes -= record.kept_bytes
         self._envelopes.discard(record.envelope)
         self._retired.discard(record.key)
+        if isinstance(record.content, Equivocation):
+            self._equivocators.discard(record.content.node)
         self._remember(record.key, sequence)
+        self._note(record)
 
     def get(self, key: RecordKey) -> Record | None:
         """Return the newest record of ``key``."""
@@ -276,11 +298,17 @@ class RecordSet:
 
     def is_equivocator(self, node: NodeId) -> bool:
         """Whether we hold the proof that a node contradicted itself."""
-        return RecordKey(Kind.EQUIVOCATION, node) in self._records
+        return node in self._equivocators
 
-    def equivocators(self) -> list[NodeId]:
-        """Return the nodes that contradicted themselves, by id."""
-        return sorted(r.content.node for r in self._records.values() if isinstance(r.content, Equivocation))
+    @property
+    def equivocators(self) -> frozenset[NodeId]:
+        """The nodes that contradicted themselves."""
+        return frozenset(self._equivocators)
+
+    def announcement(self, node: NodeId) -> Announcement | None:
+        """Return what a node announced last."""
+        record = self._records.get(RecordKey(Kind.ANNOUNCEMENT, node))
+        return record.content if record is not None and isinstance(record.content, Announcement) else None
 
     def announcements(self, collection: CollectionId) -> Iterator[tuple[NodeId, Announcement]]:
         """Iterate over the nodes that count in ``collection``, equivocators left out."""

@@ -50,9 +50,9 @@ def test_a_collection_without_a_name_is_not_found_by_an_empty_one() -> None:
 
 
 def test_a_shard_is_found_by_index_digits_or_name() -> None:
-    assert find_shard(BOOKS, 1) is SHARDS[1]
-    assert find_shard(BOOKS, "1") is SHARDS[1]
-    assert find_shard(BOOKS, "shard-00002") is SHARDS[2]
+    assert find_shard(BOOKS, 1) == SHARDS[1]
+    assert find_shard(BOOKS, "1") == SHARDS[1]
+    assert find_shard(BOOKS, "shard-00002") == SHARDS[2]
     for wanted in (4, -1, "4", "", "\u0661", "1" * 5_000):
         with pytest.raises(UnknownShardError):
             find_shard(BOOKS, wanted)

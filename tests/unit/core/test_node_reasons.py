@@ -167,19 +167,25 @@ def test_a_collection_without_a_manifest_or_that_is_being_left_has_no_reasons() 
 # --- what if --------------------------------------------------------------------------------------
 
 
+def seen_by(scripted: ScriptedNode) -> tuple[object, ...]:
+    seen = scripted.node.statistics(scripted.now)
+    shards = [shard for collection in seen.collections for shard in collection.shards]
+    return seen.node, list(seen.peers), shards, seen.counters, scripted.part()
+
+
 def test_to_suppose_a_pledge_changes_nothing() -> None:
     asked, left_alone = (node_among(neighbour(1, 0), neighbour(2, 0, 1), pledge_bytes=3 * MB) for _ in range(2))
     for scripted in (asked, left_alone):
         scripted.wait(3 * LAN.tick_seconds + 1)
-    before = asked.node.statistics(asked.now), asked.part()
+    before = seen_by(asked)
     for pledge_bytes in (0, MB, 10**12, None):
         decided(asked, pledge_bytes)
         outlook(asked, 10**12)
-    assert (asked.node.statistics(asked.now), asked.part()) == before
+    assert seen_by(asked) == before
     assert asked.node.next_deadline == left_alone.node.next_deadline
     for scripted in (asked, left_alone):
         scripted.wait(200 * LAN.tick_seconds)
-    assert asked.node.statistics(asked.now) == left_alone.node.statistics(left_alone.now)
+    assert seen_by(asked) == seen_by(left_alone)
 
 
 def test_a_larger_pledge_shows_everything_that_would_fall_to_us() -> None:

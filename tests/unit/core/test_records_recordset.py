@@ -74,7 +74,7 @@ def test_two_records_of_one_sequence_are_equivocation_and_their_author_no_longer
     records.admit(announced(1, make_announcement(9)), NOW)
     records.admit(announced(2, make_announcement(9)), NOW)
     contradicted(records, announced(1, make_announcement(9, pledge_bytes=5)))
-    assert records.equivocators() == [node_id(1)]
+    assert records.equivocators == {node_id(1)}
     assert {node for node, _ in records.announcements(COLLECTION)} == {node_id(2)}
     records.admit(announced(1, make_announcement(10)), NOW)
     assert {node for node, _ in records.announcements(COLLECTION)} == {node_id(2)}, "one honest word later neither"

@@ -1,19 +1,22 @@
 """The snapshot for people: replicas as this node sees them, coverage by demand, items and bytes, liveness of peers."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from mirrord.core import events as ev
-from mirrord.core.coverage import coverage
+from mirrord.core.coverage.summary import summarize
+from mirrord.core.coverage.table import ShardFacts, ShardTable
 from mirrord.core.errors import RejectReason
 from mirrord.core.gossip.liveness import Liveness
 from mirrord.core.placement.bands import Band, band_of_shards
-from mirrord.core.records.kinds import CollectionState
+from mirrord.core.records.kinds import CollectionState, Shard
 from mirrord.core.records.shardset import ShardSet
-from mirrord.core.statistics import ShardRole
+from mirrord.core.statistics import Coverage, ReplicaKind, ShardRole
 from mirrord.core.timing import LAN
 from tests.simulation.virtual_network import make_body, make_shard
 from tests.unit.core.making import COLLECTION, UNIX, announced, make_announcement, node_id
@@ -103,7 +106,7 @@ def test_a_collection_without_a_manifest_and_a_node_without_a_collection_can_be_
     assert ScriptedNode().node.statistics(ScriptedNode().now).collections == ()
     scripted = ScriptedNode().join()
     (collection,) = scripted.node.statistics(scripted.now).collections
-    assert (collection.manifest_version, collection.shards, collection.coverage.min_replicas) == (0, (), 0)
+    assert (collection.manifest_version, tuple(collection.shards), collection.coverage.min_replicas) == (0, (), 0)
     assert collection.coverage.demand_covered == (0.0, 0.0, 0.0, 0.0)
 
 
@@ -118,6 +121,13 @@ def test_used_bytes_count_everything_from_a_claim_to_a_release_under_way() -> No
     assert scripted.used_bytes() == 0
 
 
+def coverage(shards: Sequence[Shard], replicas: list[int], targets: list[int]) -> Coverage:
+    nothing = np.zeros(len(shards), dtype=np.int32)
+    kinds = dict.fromkeys(ReplicaKind, nothing) | {ReplicaKind.CLAIMED: np.array(replicas, dtype=np.int32)}
+    facts = ShardFacts.of(tuple(shards), band_of_shards(shards))
+    return summarize(ShardTable(facts, np.array(targets, dtype=np.int64), nothing, kinds, {}))
+
+
 # --- coverage ------------------------------------------------------------------------------------
 
 
@@ -128,7 +138,7 @@ def test_coverage_weighs_shards_by_what_people_would_miss() -> None:
         make_shard(2, size=60, items=90),
         make_shard(3, size=1_000, items=1_000, withdrawn_reason="gone"),
     )
-    found = coverage(shards, band_of_shards(shards), [3, 1, 0, 9], [3, 2, 1, 0])
+    found = coverage(shards, [3, 1, 0, 9], [3, 2, 1, 0])
     assert found.shards == 3
     assert found.demand_covered == pytest.approx((1.0, 0.9, 0.9, 0.9))
     assert found.items_covered == pytest.approx((0.1, 0.01, 0.01, 0.01))
@@ -143,7 +153,7 @@ def test_coverage_weighs_shards_by_what_people_would_miss() -> None:
 
 def test_a_collection_that_nobody_asked_for_is_covered_shard_by_shard() -> None:
     shards = make_body(4).shards
-    found = coverage(shards, band_of_shards(shards), [1, 1, 2, 0], [2, 2, 2, 2])
+    found = coverage(shards, [1, 1, 2, 0], [2, 2, 2, 2])
     assert found.demand_covered == (0.75, 0.25, 0.0, 0.25)
 
 
@@ -154,7 +164,7 @@ def test_coverage_adds_up(rows: list[tuple[int, int, int, bool]]) -> None:
         for i, (_, _, demand, withdrawn) in enumerate(rows)
     )
     replicas, targets = [row[0] for row in rows], [row[1] for row in rows]
-    found = coverage(shards, band_of_shards(shards), replicas, targets)
+    found = coverage(shards, replicas, targets)
     standing = [row for row in rows if not row[3]]
     assert found.shards == len(standing) == sum(sum(band.by_replicas) for band in found.bands)
     assert found.below_target == sum(row[0] < row[1] for row in standing)
