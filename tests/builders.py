@@ -24,6 +24,7 @@ from mirrord.core.statistics import (
     ShardRole,
     ShardStatus,
     Statistics,
+    Totals,
 )
 
 AT = 1_800_000_000.0
@@ -211,8 +212,17 @@ def make_statistics(
     if peers is None:
         peers = (make_peer(2), make_peer(3), make_peer(4), make_peer(5, liveness=Liveness.AWAY, silent_seconds=90_000))
     return Statistics(
-        at=AT, node=node or make_node(), peers=tuple(peers), collections=tuple(collections), counters=counters
+        at=AT,
+        node=node or make_node(),
+        peers=tuple(peers),
+        by_liveness={state: _together([peer for peer in peers if peer.liveness is state]) for state in Liveness},
+        collections=tuple(collections),
+        counters=counters,
     )
+
+
+def _together(peers: Sequence[PeerStatistics]) -> Totals:
+    return Totals(len(peers), sum(peer.pledge_bytes for peer in peers), sum(peer.free_bytes for peer in peers))
 
 
 # --- reasons --------------------------------------------------------------------------------------

@@ -19,7 +19,6 @@ from mirrord.control.shapes import (
     Status,
     TransferShape,
 )
-from mirrord.core.coverage.table import OwnPart
 from mirrord.core.events import AddressSource
 from mirrord.core.records.ids import Address, to_text
 from mirrord.core.records.invitation import Invitation, format_invitation
@@ -171,7 +170,7 @@ def _collection(collection: CollectionStatistics, bootstrap: tuple[Address, ...]
         parting=collection.parting,
         bytes=collection.bytes,
         shards=collection.coverage.shards,
-        held_shards=sum(_is_holding(own) for own in collection.shards.own.values()),
+        held_shards=sum(own.is_holding for own in collection.shards.own.values()),
         held_bytes=collection.held_bytes,
         fetching_shards=sum(own.role is ShardRole.FETCHING for own in collection.shards.own.values()),
         holders=collection.holders,
@@ -183,11 +182,6 @@ def _collection(collection: CollectionStatistics, bootstrap: tuple[Address, ...]
         policy=collection.policy.name.lower(),
         is_admitted=collection.is_admitted,
     )
-
-
-def _is_holding(own: OwnPart) -> bool:
-    """A holding that is being read again is one until a piece turns out to be wrong."""
-    return own.role is ShardRole.HELD or (own.role is ShardRole.CHECKING and bool(own.verified_at))
 
 
 def _coverage(coverage: Coverage) -> CoverageShape:

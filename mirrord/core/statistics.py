@@ -8,7 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from mirrord.core.coverage.census import Totals as Totals
 from mirrord.core.coverage.domains import Placed, domain_risks
+from mirrord.core.coverage.durability import expected_losses
 from mirrord.core.coverage.summary import summarize
 from mirrord.core.coverage.table import ShardTable
 from mirrord.core.coverage.types import BandCoverage as BandCoverage
@@ -73,8 +75,6 @@ class CollectionStatistics:
     @cached_property
     def durability(self) -> Durability:
         """What may come of it."""
-        from mirrord.core.coverage.durability import expected_losses
-
         measures, table, backlog = self.measures, self.shards, self.coverage.backlog_bytes
         standing = table.facts.standing
         rate = measures.repair_bytes_per_second
@@ -219,10 +219,14 @@ class NodeStatistics:
 
 @dataclass(frozen=True, slots=True)
 class Statistics:
-    """Everything, at one moment (unix seconds)."""
+    """Everything, at one moment (unix seconds).
+
+    ``peers`` are made when somebody looks at them; ``by_liveness`` sums them up without.
+    """
 
     at: float
     node: NodeStatistics
     peers: Sequence[PeerStatistics]
+    by_liveness: Mapping[Liveness, Totals]
     collections: tuple[CollectionStatistics, ...]
     counters: Counters

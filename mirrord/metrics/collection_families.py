@@ -1,85 +1,58 @@
-"""Metrics of the joined collections: how many copies there are, and of what.
+"""Metrics of the joined collections themselves, and of what this node holds of them."""
 
-``kind="claimed"`` says that a replica is counted because its holder says so; proved ones get a kind
-of their own beside it, so that no dashboard ever mistakes the one for the other.
-"""
-
-import heapq
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Final
 
-from prometheus_client.core import GaugeMetricFamily, Metric
+import numpy as np
+from prometheus_client.core import Metric
 
-from mirrord.core import limits
-from mirrord.core.records.ids import CollectionId, to_short_text, to_text
-from mirrord.core.statistics import CollectionStatistics, Coverage, ShardRole, ShardStatus
-
-KIND: Final = "claimed"
-SHARD_SERIES_MAX: Final = 200
-"""Shards with a series of their own: more would make a page of a large, sick collection unreadable."""
-
-_PPB: Final = 1_000_000_000
+from mirrord.core.coverage.types import REPLICAS_SHOWN
+from mirrord.core.records.ids import to_text
+from mirrord.core.statistics import CollectionStatistics, ShardRole
+from mirrord.metrics.durability_families import durability_families
+from mirrord.metrics.families import Named, gauge, named, shown
+from mirrord.metrics.replica_families import replica_families
 
 
-def collection_families(collections: Sequence[CollectionStatistics]) -> Iterator[Metric]:
-    """Yield every family that is about collections, with a sample for each of ``collections``."""
-    labels = _labels(collections)
-    named = [(labels[collection.collection], collection) for collection in collections]
+def collection_families(collections: Sequence[CollectionStatistics], every_shard: bool = False) -> Iterator[Metric]:
+    """Yield every family that is about collections; with ``every_shard`` a series for each shard."""
+    everyone = named(collections)
     # Before its manifest has come, nothing is known of a collection; "no replicas" would be a lie.
-    known = [(label, collection) for label, collection in named if collection.manifest_version]
-    yield from _plain_families(named)
-    yield from _band_families(known)
-    yield from _coverage_families([(label, collection.coverage) for label, collection in known])
-    yield from _shard_families(known)
+    known = [(label, collection) for label, collection in everyone if collection.manifest_version]
+    yield from _plain_families(everyone)
+    yield from _own_families(everyone)
+    yield from replica_families(known, every_shard)
+    yield from durability_families(known)
 
 
-def _labels(collections: Sequence[CollectionStatistics]) -> Mapping[CollectionId, str]:
-    """Return short ids; a stranger can make a key whose short id is that of another, so whole ones then."""
-    often = Counter(to_short_text(collection.collection) for collection in collections)
-    return {
-        collection.collection: short if often[short] == 1 else to_text(collection.collection)
-        for collection in collections
-        for short in [to_short_text(collection.collection)]
-    }
-
-
-def _shown(name: str) -> str:
-    """Return a curator's text as a label that is short and has no control characters."""
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in name[: limits.NAME_MAX_BYTES])
-
-
-def _gauge(name: str, text: str, labels: Sequence[str], samples: Iterable[tuple[Sequence[str], float]]) -> Metric:
-    family = GaugeMetricFamily(name, text, labels=labels)
-    for values, number in samples:
-        family.add_metric(values, number)
-    return family
-
-
-def _plain_families(named: Sequence[tuple[str, CollectionStatistics]]) -> Iterator[Metric]:
+def _plain_families(everyone: Sequence[Named]) -> Iterator[Metric]:
     def of_each(name: str, text: str, numbers: Iterable[float]) -> Metric:
-        labels = ((label,) for label, _ in named)
-        return _gauge(name, text, ("collection",), zip(labels, numbers, strict=True))
+        labels = ((label,) for label, _ in everyone)
+        return gauge(name, text, ("collection",), zip(labels, numbers, strict=True))
 
-    every = [collection for _, collection in named]
-    yield _gauge(
+    every = [collection for _, collection in everyone]
+    yield gauge(
         "mirrord_collection_info",
         "A joined collection; always 1.",
         ("collection", "id", "name"),
-        (((label, to_text(each.collection), _shown(each.name)), 1) for label, each in named),
+        (((label, to_text(each.collection), shown(each.name)), 1) for label, each in everyone),
     )
     yield of_each(
         "mirrord_collection_manifest_version",
         "The newest version of the manifest that has arrived; 0 before the first.",
         (each.manifest_version for each in every),
     )
+    yield of_each("mirrord_collection_shards", "Shards that stand.", (len(each.shards.facts.ranked) for each in every))
     yield of_each("mirrord_collection_bytes", "All shards that stand, together.", (each.bytes for each in every))
     yield of_each("mirrord_collection_held_bytes", "What this node holds.", (each.held_bytes for each in every))
-    yield of_each(
-        "mirrord_collection_holders", "Nodes that hold or fetch shards of it.", (each.holders for each in every)
-    )
+    yield of_each("mirrord_collection_holders", "Nodes whose copies count, that have any.", (e.holders for e in every))
     yield of_each(
         "mirrord_collection_records", "Announcements that this node keeps for it.", (each.records for each in every)
+    )
+    yield of_each(
+        "mirrord_collection_fingerprint",
+        "48 bits of a hash of all records of it: two daemons that know the same have the same number.",
+        (each.fingerprint for each in every),
     )
     yield of_each(
         "mirrord_collection_admitted",
@@ -87,114 +60,37 @@ def _plain_families(named: Sequence[tuple[str, CollectionStatistics]]) -> Iterat
         (each.is_admitted for each in every),
     )
     yield of_each(
-        "mirrord_claims_open",
-        "Claims of all nodes that count now.",
-        (sum(shard.claims for shard in each.shards) for each in every),
+        "mirrord_claims_open", "Claims of all nodes that count now.", (int(each.shards.claims.sum()) for each in every)
     )
-    yield _gauge(
+
+
+def _own_families(everyone: Sequence[Named]) -> Iterator[Metric]:
+    yield gauge(
         "mirrord_own_shards",
         "Shards by what they are to this node.",
         ("collection", "role"),
-        (((label, role.value), number) for label, each in named for role, number in _roles(each).items()),
+        (((label, role.value), number) for label, each in everyone for role, number in _roles(each).items()),
+    )
+    yield gauge(
+        "mirrord_own_held_shards",
+        "Holdings of this node by how many claimed copies they have, this one included; 1: it has the only one.",
+        ("collection", "replicas"),
+        (
+            ((label, f"{k}+" if k == REPLICAS_SHOWN else str(k)), number)
+            for label, each in everyone
+            for k, number in enumerate(_held_by_replicas(each), start=1)
+        ),
     )
 
 
 def _roles(collection: CollectionStatistics) -> Mapping[ShardRole, int]:
-    often = Counter(shard.role for shard in collection.shards)
+    often = Counter(own.role for own in collection.shards.own.values())
+    often[ShardRole.NONE] = len(collection.shards) - often.total()
     return {role: often[role] for role in ShardRole}
 
 
-def _band_families(named: Sequence[tuple[str, CollectionStatistics]]) -> Iterator[Metric]:
-    bands = [(label, band) for label, collection in named for band in collection.coverage.bands]
-    yield _gauge(
-        "mirrord_shards",
-        "Shards by popularity band and number of replicas; the last class is open.",
-        ("collection", "band", "replicas", "kind"),
-        (
-            ((label, band.band.value, _replica_class(replicas, band.by_replicas), KIND), shards)
-            for label, band in bands
-            for replicas, shards in enumerate(band.by_replicas)
-        ),
-    )
-    yield _gauge(
-        "mirrord_shards_target_met",
-        "Shards by popularity band that have their target of replicas.",
-        ("collection", "band", "kind"),
-        (((label, band.band.value, KIND), band.target_met) for label, band in bands),
-    )
-    yield _gauge(
-        "mirrord_band_bytes",
-        "The shards of a popularity band, together.",
-        ("collection", "band"),
-        (((label, band.band.value), band.bytes) for label, band in bands),
-    )
-    yield _gauge(
-        "mirrord_band_demand_ratio",
-        "The part of all demand that the shards of a popularity band carry.",
-        ("collection", "band"),
-        (((label, band.band.value), band.demand_ppb / _PPB) for label, band in bands),
-    )
-
-
-def _replica_class(replicas: int, by_replicas: tuple[int, ...]) -> str:
-    return str(replicas) if replicas < len(by_replicas) - 1 else f"{replicas}+"
-
-
-def _coverage_families(named: Sequence[tuple[str, Coverage]]) -> Iterator[Metric]:
-    def of_each(name: str, text: str, numbers: Iterable[float]) -> Metric:
-        labels = ((label, KIND) for label, _ in named)
-        return _gauge(name, text, ("collection", "kind"), zip(labels, numbers, strict=True))
-
-    every = [coverage for _, coverage in named]
-    yield _gauge(
-        "mirrord_coverage_ratio",
-        "The part of all demand, items or bytes whose shards have at least so many replicas.",
-        ("collection", "weight", "replicas", "kind"),
-        (
-            ((label, weight, replicas, KIND), share)
-            for label, coverage in named
-            for weight, shares in (
-                ("demand", coverage.demand_covered),
-                ("items", coverage.items_covered),
-                ("bytes", coverage.bytes_covered),
-            )
-            for replicas, share in zip(("1", "2", "3", "target"), shares, strict=True)
-        ),
-    )
-    yield of_each("mirrord_min_replicas", "Replicas of the rarest shard.", (each.min_replicas for each in every))
-    yield of_each("mirrord_max_replicas", "Replicas of the commonest shard.", (each.max_replicas for each in every))
-    yield of_each(
-        "mirrord_shards_below_target",
-        "Shards that have fewer replicas than their target.",
-        (each.below_target for each in every),
-    )
-    yield of_each(
-        "mirrord_below_target_bytes",
-        "The bytes of the shards that have fewer replicas than their target.",
-        (each.bytes_below_target for each in every),
-    )
-
-
-def _shard_families(named: Sequence[tuple[str, CollectionStatistics]]) -> Iterator[Metric]:
-    below = [(label, _below_target(collection)) for label, collection in named]
-    worst = [(label, heapq.nsmallest(SHARD_SERIES_MAX, shards, key=_badness)) for label, shards in below]
-    yield _gauge(
-        "mirrord_shard_replicas",
-        f"Replicas of the shards below their target, the {SHARD_SERIES_MAX} worst of a collection.",
-        ("collection", "shard", "kind"),
-        (((label, str(shard.index), KIND), shard.replicas) for label, shards in worst for shard in shards),
-    )
-    yield _gauge(
-        "mirrord_shard_series_omitted",
-        "Shards below their target that have no series of their own.",
-        ("collection",),
-        (((label,), max(0, len(shards) - SHARD_SERIES_MAX)) for label, shards in below),
-    )
-
-
-def _below_target(collection: CollectionStatistics) -> list[ShardStatus]:
-    return [shard for shard in collection.shards if shard.replicas < shard.target and not shard.withdrawn_reason]
-
-
-def _badness(shard: ShardStatus) -> tuple[int, int, int]:
-    return shard.replicas, shard.replicas - shard.target, shard.index
+def _held_by_replicas(collection: CollectionStatistics) -> list[int]:
+    """Return how many holdings have one copy, two, and so on; the last class is open."""
+    held = [index for index, own in collection.shards.own.items() if own.is_holding]
+    copies = np.clip(collection.shards.claimed[held], 1, REPLICAS_SHOWN)
+    return [int(count) for count in np.bincount(copies, minlength=REPLICAS_SHOWN + 1)[1:]]

@@ -16,7 +16,13 @@ from prometheus_client.registry import Collector
 from mirrord.core.statistics import NetworkStatistics, Statistics, Transfer
 from mirrord.metrics.collection_families import collection_families
 from mirrord.metrics.network_families import limit_families, network_families
-from mirrord.metrics.node_families import counter_families, engine_families, node_families, peer_families
+from mirrord.metrics.node_families import (
+    audit_families,
+    counter_families,
+    engine_families,
+    node_families,
+    peer_families,
+)
 
 CONTENT_TYPE: Final = CONTENT_TYPE_PLAIN_0_0_4
 
@@ -50,8 +56,9 @@ class SnapshotCollector(Collector):
             "mirrord_snapshot_timestamp_seconds", "When the snapshot of this page was taken.", statistics.at
         )
         yield from node_families(statistics.node)
-        yield from peer_families(statistics.peers)
+        yield from peer_families(statistics.by_liveness)
         yield from collection_families(statistics.collections)
+        yield from audit_families()
         yield from engine_families(self._snapshot.engine)
         yield from network_families(network)
         yield from counter_families(statistics.counters)

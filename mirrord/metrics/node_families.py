@@ -1,12 +1,13 @@
 """Metrics of this node, of the other nodes it knows, and of what it has done."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
+from typing import Final
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from mirrord.core.errors import RejectReason
 from mirrord.core.events import AddressSource
-from mirrord.core.statistics import Counters, Finding, Liveness, NodeStatistics, PeerStatistics, Transfer
+from mirrord.core.statistics import Counters, Finding, Liveness, NodeStatistics, Totals, Transfer
 
 
 def node_families(node: NodeStatistics) -> Iterator[Metric]:
@@ -61,7 +62,7 @@ def node_families(node: NodeStatistics) -> Iterator[Metric]:
     )
 
 
-def peer_families(peers: Sequence[PeerStatistics]) -> Iterator[Metric]:
+def peer_families(by_liveness: Mapping[Liveness, Totals]) -> Iterator[Metric]:
     """Yield what the peers pledge and have free, by liveness; never a series for each peer."""
     pledged = GaugeMetricFamily(
         "mirrord_peers_pledge_bytes", "What all peers give together, by liveness.", labels=("liveness",)
@@ -69,12 +70,26 @@ def peer_families(peers: Sequence[PeerStatistics]) -> Iterator[Metric]:
     free = GaugeMetricFamily(
         "mirrord_peers_free_bytes", "What all peers say is free of their pledges, by liveness.", labels=("liveness",)
     )
-    for liveness in Liveness:
-        some = [peer for peer in peers if peer.liveness is liveness]
-        pledged.add_metric((liveness.value,), sum(peer.pledge_bytes for peer in some))
-        free.add_metric((liveness.value,), sum(peer.free_bytes for peer in some))
+    for liveness, totals in by_liveness.items():
+        pledged.add_metric((liveness.value,), totals.pledge_bytes)
+        free.add_metric((liveness.value,), totals.free_bytes)
     yield pledged
     yield free
+
+
+AUDIT_OUTCOMES: Final = ("passed", "failed", "offline", "contained", "unknown")
+_NO_AUDITS: Final = "This version does not audit yet."
+
+
+def audit_families() -> Iterator[Metric]:
+    """Yield what audits found: nothing, as long as there are none."""
+    yield GaugeMetricFamily(
+        "mirrord_auditing", f"1 where peers are asked to prove their holdings, else 0. {_NO_AUDITS}", 0
+    )
+    audits = CounterMetricFamily("mirrord_audits", f"Audits by outcome. {_NO_AUDITS}", labels=("outcome",))
+    for outcome in AUDIT_OUTCOMES:
+        audits.add_metric((outcome,), 0)
+    yield audits
 
 
 def engine_families(engine: Transfer) -> Iterator[Metric]:
@@ -103,6 +118,8 @@ def counter_families(counters: Counters) -> Iterator[Metric]:
         ("announcements_published", "Announcements signed.", counters.announcements_published),
         ("records_accepted", "Records of peers that changed something.", counters.records_accepted),
         ("gossip_rounds", "Anti-entropy exchanges begun.", counters.gossip_rounds),
+        ("gossip_rounds_answered", "Anti-entropy exchanges that peers began.", counters.gossip_rounds_answered),
+        ("gossip_rounds_agreed", "Those of them in which both knew the same.", counters.gossip_rounds_agreed),
         ("sessions_opened", "Sessions opened, from either side.", counters.sessions_opened),
         ("sessions_ended_at_fault", "Sessions ended for a fault of the peer.", counters.sessions_ended_at_fault),
         ("dials_failed", "Dials that nobody answered as a peer.", counters.dials_failed),

@@ -5,6 +5,7 @@ every tick and before every snapshot, so that neither ever finds much to do.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -25,6 +26,15 @@ COUNTS_FROM: Final = 0.5
 _FIRST_ROWS: Final = 64
 
 
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """Some nodes together."""
+
+    nodes: int = 0
+    pledge_bytes: int = 0
+    free_bytes: int = 0
+
+
 class Census:
     """Nodes by row; a row that is free has None for an announcement.
 
@@ -41,6 +51,8 @@ class Census:
         self._ids: list[NodeId] = []
         self._said: list[Announcement | None] = []
         self._issued_at = np.zeros(_FIRST_ROWS)
+        self._pledge_bytes = np.zeros(_FIRST_ROWS, dtype=np.int64)
+        self._free_bytes = np.zeros(_FIRST_ROWS, dtype=np.int64)
         self._tallies: dict[CollectionId, Tally] = {}
 
     def __len__(self) -> int:
@@ -77,6 +89,7 @@ class Census:
             return
         row = self._row(node)
         self._said[row], self._issued_at[row] = said, said.issued_at
+        self._pledge_bytes[row], self._free_bytes[row] = said.pledge_bytes, said.free_bytes
         present = now.unix_seconds - said.issued_at <= self._silent_max_seconds
         for collection, tally in self._tallies.items():
             part = said.part_in(collection)
@@ -96,9 +109,14 @@ class Census:
                 self._ids.append(node)
                 self._said.append(None)
                 if row >= len(self._issued_at):
-                    self._issued_at = np.concatenate([self._issued_at, np.zeros(row)])
+                    self._grow()
             self._row_of[node] = row
         return row
+
+    def _grow(self) -> None:
+        for name in ("_issued_at", "_pledge_bytes", "_free_bytes"):
+            column = getattr(self, name)
+            setattr(self, name, np.concatenate([column, np.zeros_like(column)]))
 
     def _forget(self, node: NodeId) -> None:
         row = self._row_of.pop(node, None)
@@ -113,13 +131,22 @@ class Census:
 
     # --- everybody ---------------------------------------------------------------------------------
 
-    def by_liveness(self, now: Instant) -> Mapping[Liveness, int]:
-        """Return how many other nodes are alive, away and gone."""
-        issued_at = self._issued_at[: len(self._ids)]
-        silent = now.unix_seconds - issued_at[issued_at > 0]
-        alive = int(np.count_nonzero(silent <= self._timing.alive_seconds))
-        gone = int(np.count_nonzero(silent >= self._timing.presence_zero_seconds))
-        return {Liveness.ALIVE: alive, Liveness.AWAY: len(silent) - alive - gone, Liveness.GONE: gone}
+    def by_liveness(self, now: Instant) -> Mapping[Liveness, Totals]:
+        """Return what the other nodes that are alive, away and gone are together."""
+        rows = len(self._ids)
+        silent = now.unix_seconds - self._issued_at[:rows]
+        is_known = np.fromiter((said is not None for said in self._said), dtype=np.bool_, count=rows)
+        is_alive = is_known & (silent <= self._timing.alive_seconds)
+        is_gone = is_known & ~is_alive & (silent >= self._timing.presence_zero_seconds)
+        chosen = {Liveness.ALIVE: is_alive, Liveness.AWAY: is_known & ~is_alive & ~is_gone, Liveness.GONE: is_gone}
+        return {
+            state: Totals(
+                int(np.count_nonzero(some)),
+                int(self._pledge_bytes[:rows][some].sum()),
+                int(self._free_bytes[:rows][some].sum()),
+            )
+            for state, some in chosen.items()
+        }
 
     def everybody(self) -> tuple[tuple[NodeId, ...], tuple[Announcement | None, ...]]:
         """Return every row's node and announcement, for somebody else to read later."""

@@ -60,6 +60,11 @@ class OwnPart:
     percent: int
     verified_at: int
 
+    @property
+    def is_holding(self) -> bool:
+        """Whether it is held: one that is being read again is, until a piece turns out to be wrong."""
+        return self.role is ShardRole.HELD or (self.role is ShardRole.CHECKING and bool(self.verified_at))
+
 
 _NOTHING = OwnPart(ShardRole.NONE, 0, 0)
 

@@ -8,8 +8,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from mirrord.core.records.ids import CollectionId, to_short_text, to_text
 from mirrord.core.statistics import Counters, ShardRole, Statistics, Transfer
-from mirrord.metrics.collection_families import SHARD_SERIES_MAX
 from mirrord.metrics.exposition import FailureCollector, Snapshot, SnapshotCollector, write_page
+from mirrord.metrics.replica_families import SHARD_SERIES_MAX
 from tests.builders import NETWORK, collection_id, make_collection, make_node, make_shard, make_statistics
 
 OWN = to_short_text(collection_id(1))
@@ -41,7 +41,10 @@ def test_every_shard_is_counted_once_by_band_and_replicas() -> None:
     assert number(page, "mirrord_shards", band="upper", replicas="1", **own) == 1
     assert number(page, "mirrord_shards", band="zero", replicas="4", **own) == 1
     assert number(page, "mirrord_shards", band="zero", replicas="5+", **own) == 4
-    assert sum(value for (name, _), value in page.items() if name == "mirrord_shards") == 9
+    claimed = [
+        value for (name, labels), value in page.items() if name == "mirrord_shards" and ("kind", "claimed") in labels
+    ]
+    assert sum(claimed) == 9
     classes = {dict(labels)["replicas"] for name, labels in page if name == "mirrord_shards"}
     assert classes == {"0", "1", "2", "3", "4", "5+"}
     assert number(page, "mirrord_shards_target_met", band="zero", **own) == 5
