@@ -63,6 +63,31 @@ class Keys(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
             " else's business; empty turns it off."
         ),
     ] = "127.0.0.1:7780"
+    metrics_all_shards: Annotated[
+        bool,
+        _says(
+            "Give every shard a series of its own on /metrics, and not only the worst 200 of a collection."
+            " The default is no: 100,000 series are a page of 12 MB."
+        ),
+    ] = False
+    metrics_tls_certificate: Annotated[
+        str,
+        _says(
+            "Serve metrics by HTTPS with this certificate (PEM, with its chain); relative to the node's folder."
+            " A reload reads it again. The default is none: on loopback there is nobody to listen in."
+        ),
+    ] = ""
+    metrics_tls_key: Annotated[
+        str,
+        _says("The key of `metrics_tls_certificate` (PEM, without a passphrase). The default is none."),
+    ] = ""
+    metrics_token_file: Annotated[
+        str,
+        _says(
+            "A file with a bearer token (mode 0600): without it nobody reads /metrics or the status page; a browser"
+            " takes it as a password. A reload reads it again. The default is none, as loopback is this machine alone."
+        ),
+    ] = ""
     control_socket: Annotated[
         str,
         _says(

@@ -35,7 +35,8 @@ class Config:
     """All that an operator decides; paths are absolute, rates bytes a second (0: no limit).
 
     An empty ``announce_...`` tuple means: what is listened on.  ``metrics_listen`` is None where the
-    operator wants no metrics, ``port_file`` where there is none; ``port_file_for`` is one of PORT_FILE_FOR.
+    operator wants no metrics, ``metrics_tls`` (certificate, key) and ``metrics_token_file`` where nothing
+    guards them, ``port_file`` where there is none; ``port_file_for`` is one of PORT_FILE_FOR.
     """
 
     folder: Path
@@ -48,6 +49,9 @@ class Config:
     bittorrent_listen: tuple[Address, ...]
     announce_bittorrent_addresses: tuple[Address, ...]
     metrics_listen: Address | None
+    metrics_all_shards: bool
+    metrics_tls: tuple[Path, Path] | None
+    metrics_token_file: Path | None
     bootstrap: tuple[Address, ...]
     dht: bool
     dht_bootstrap: tuple[Address, ...]
@@ -95,11 +99,14 @@ def load_config(folder: Path, file: Path | None, environment: Mapping[str, str],
         bittorrent_listen=reader.read("bittorrent_listen", values.parse_sockets),
         announce_bittorrent_addresses=reader.read("announce_bittorrent_addresses", values.parse_reachable),
         metrics_listen=reader.read("metrics_listen", lambda text: values.parse_ip_address(text) if text else None),
+        metrics_all_shards=reader.read("metrics_all_shards", bool),
+        metrics_tls=_tls(reader, folder),
+        metrics_token_file=reader.read("metrics_token_file", lambda text: _optional_path(text, folder)),
         bootstrap=reader.read("bootstrap", values.parse_addresses),
         dht=reader.read("dht", bool),
         dht_bootstrap=reader.read("dht_bootstrap", values.parse_addresses),
         local_discovery=reader.read("local_discovery", bool),
-        port_file=reader.read("port_file", lambda text: values.parse_path(text, folder) if text else None),
+        port_file=reader.read("port_file", lambda text: _optional_path(text, folder)),
         port_file_for=reader.read("port_file_for", lambda text: values.parse_word(text, PORT_FILE_FOR)),
         timing=PROFILES[reader.read("timing", lambda text: values.parse_word(text, tuple(PROFILES)))],
         operator=reader.read("operator", values.parse_label),
@@ -137,6 +144,21 @@ class _Reader:
             raise given.fault(f"{given.place}: {error.message}", error.hint) from None
         except UnicodeEncodeError:
             raise _not_text(given) from None
+
+
+def _optional_path(text: str, folder: Path) -> Path | None:
+    return values.parse_path(text, folder) if text else None
+
+
+def _tls(reader: _Reader, folder: Path) -> tuple[Path, Path] | None:
+    certificate = reader.read("metrics_tls_certificate", lambda text: _optional_path(text, folder))
+    key = reader.read("metrics_tls_key", lambda text: _optional_path(text, folder))
+    if certificate is not None and key is not None:
+        return certificate, key
+    if certificate is not None or key is not None:
+        lacking = "metrics_tls_key" if key is None else "metrics_tls_certificate"
+        raise ConfigError(f"{lacking} is missing", "HTTPS needs both metrics_tls_certificate and metrics_tls_key")
+    return None
 
 
 def _not_text(given: Given) -> ConfigError | UsageError:

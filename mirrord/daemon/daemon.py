@@ -30,11 +30,12 @@ from mirrord.core.records.signing import SigningKey
 from mirrord.core.stored import Stored
 from mirrord.daemon.api import DaemonApi
 from mirrord.daemon.disk import check_data_folder, watch_disk
+from mirrord.daemon.guard import MetricsGuard
 from mirrord.daemon.loop import NodeLoop, read_clocks
 from mirrord.daemon.memory import trim_heap_forever
 from mirrord.daemon.ports import Ports, follow_port_file, interfaces_of
 from mirrord.discovery.local_network import LocalNetwork
-from mirrord.metrics.server import open_metrics_listeners, serve_metrics
+from mirrord.metrics.server import MetricsOptions, open_metrics_listeners, serve_metrics
 from mirrord.net.network import Network
 from mirrord.net.settings import NetworkSettings
 from mirrord.service import ServiceSupervisor
@@ -86,9 +87,11 @@ class _Daemon:
         self._starting = trio.CancelScope()
         self._started = False
         self._seed = seed
+        self._metrics = MetricsGuard()
 
     async def run(self) -> None:
         config, store = self._config, self._store
+        await trio.to_thread.run_sync(self._metrics.load, config)
         node = Node(SigningKey(self._seed), _node_settings(config), store.stored, await _bodies(store))
         store.stored = Stored()
         first = node.start(read_clocks())
@@ -150,9 +153,11 @@ class _Daemon:
             await serving.start(control)
             if (address := self._config.metrics_listen) is not None:
                 listeners = await open_metrics_listeners(address.host, address.port)
+                guarded = self._metrics.listeners(listeners)
+                options = MetricsOptions(__version__, self._metrics.access, self._config.metrics_all_shards)
 
                 async def metrics(task_status: trio.TaskStatus[None]) -> None:
-                    await serve_metrics(listeners, api, version=__version__, stop=stop, task_status=task_status)
+                    await serve_metrics(guarded, api, options, stop=stop, task_status=task_status)
 
                 await serving.start(metrics)
             try:
@@ -184,7 +189,7 @@ class _Daemon:
                     self._request_stop()
 
     async def _reload_when_told(self, loop: NodeLoop) -> None:
-        """Take the pledge from the file again; everything else needs a restart, and says so."""
+        """Take the pledge again, and the metrics' token and certificate; everything else needs a restart."""
         while True:
             await self._reload.wait()
             self._reload = trio.Event()
@@ -193,6 +198,10 @@ class _Daemon:
             except ConfigError as error:
                 _log.error("configuration not reloaded", detail=error.message, hint=error.hint)
                 continue
+            try:
+                await trio.to_thread.run_sync(self._metrics.load, fresh)
+            except ConfigError as error:
+                _log.error("the metrics' token and certificate stay as they are", detail=error.message, hint=error.hint)
             await loop.tell(ev.PledgeChanged(fresh.pledge_bytes))
             _log.info("configuration reloaded", pledge_bytes=fresh.pledge_bytes)
 

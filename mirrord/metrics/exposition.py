@@ -36,17 +36,21 @@ class Snapshot:
     engine: Transfer
 
 
+@dataclass(frozen=True, slots=True)
+class About:
+    """What a page says of itself: ``errors`` is how many could not be made, ``every_shard`` what is on it."""
+
+    version: str
+    errors: int = 0
+    every_shard: bool = False
+
+
 class SnapshotCollector(Collector):
-    """The families of one snapshot.
+    """The families of one snapshot; ``started`` is ``time.perf_counter()`` from before it was taken."""
 
-    ``started`` is ``time.perf_counter()`` from before the snapshot was taken, ``errors`` how many
-    pages could not be made.
-    """
-
-    def __init__(self, snapshot: Snapshot, version: str, errors: int, started: float) -> None:
+    def __init__(self, snapshot: Snapshot, about: About, started: float) -> None:
         self._snapshot = snapshot
-        self._version = version
-        self._errors = errors
+        self._about = about
         self._started = started
 
     def collect(self) -> Iterable[Metric]:
@@ -57,13 +61,13 @@ class SnapshotCollector(Collector):
         )
         yield from node_families(statistics.node)
         yield from peer_families(statistics.by_liveness)
-        yield from collection_families(statistics.collections)
+        yield from collection_families(statistics.collections, self._about.every_shard)
         yield from audit_families()
         yield from engine_families(self._snapshot.engine)
         yield from network_families(network)
         yield from counter_families(statistics.counters)
         yield from limit_families(statistics.counters.limits_reached, network.limits_reached)
-        yield from _own_families(self._version, self._errors, failed=False)
+        yield from _own_families(self._about, failed=False)
         yield GaugeMetricFamily(
             "mirrord_scrape_duration_seconds",
             "Taking the snapshot and making this page of it, the writing of the text left out.",
@@ -74,22 +78,21 @@ class SnapshotCollector(Collector):
 class FailureCollector(Collector):
     """What can still be said where no snapshot could be had, or nothing could be made of it."""
 
-    def __init__(self, version: str, errors: int) -> None:
-        self._version = version
-        self._errors = errors
+    def __init__(self, about: About) -> None:
+        self._about = about
 
     def collect(self) -> Iterable[Metric]:
         """Yield the daemon's own families, and that the rest is missing."""
-        yield from _own_families(self._version, self._errors, failed=True)
+        yield from _own_families(self._about, failed=True)
 
 
-def _own_families(version: str, errors: int, *, failed: bool) -> Iterable[Metric]:
+def _own_families(about: About, *, failed: bool) -> Iterable[Metric]:
     yield GaugeMetricFamily(
         "mirrord_scrape_failed", "1 if everything but the process's own figures is missing from this page.", failed
     )
-    yield CounterMetricFamily("mirrord_scrape_errors", "Pages that could not be made.", errors)
+    yield CounterMetricFamily("mirrord_scrape_errors", "Pages that could not be made.", about.errors)
     build = GaugeMetricFamily("mirrord_build_info", "What runs here; always 1.", labels=("version", "python"))
-    build.add_metric((version, platform.python_version()), 1)
+    build.add_metric((about.version, platform.python_version()), 1)
     yield build
     yield from ProcessCollector(registry=None).collect()
 

@@ -1,13 +1,13 @@
-"""/metrics, /healthz and /readyz.
+"""/metrics, /healthz and /readyz, and the pages that others mount beside them.
 
 What makes the pages is loaded for the first of them: prometheus_client brings a web server and a web
 client along, and many an operator runs no Prometheus (**measured**: 3 MB of a daemon's memory).
 """
 
-import hmac
 import importlib
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
@@ -16,8 +16,9 @@ import trio
 
 from mirrord.core.errors import ShellError
 from mirrord.core.statistics import Statistics
-from mirrord.http.messages import HttpLimits, Request, Response
+from mirrord.http.messages import Handler, HttpLimits, Request, Response
 from mirrord.http.server import Listeners, serve_http
+from mirrord.metrics.access import Access
 from mirrord.metrics.source import MetricsSource
 
 LIMITS: Final = HttpLimits(body_bytes=0, connections=16, handle_seconds=10.0)
@@ -28,53 +29,62 @@ _EXPOSITION: Final = "mirrord.metrics.exposition"
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 
-class MetricsServer:
-    """Answers requests from ``source``; ``bearer_token`` (empty: none) guards /metrics alone."""
+@dataclass(frozen=True, slots=True)
+class MetricsOptions:
+    """How metrics are served.
 
-    def __init__(self, source: MetricsSource, version: str, bearer_token: str) -> None:
+    ``access`` guards /metrics and ``pages``, which are handlers by path; ``every_shard`` gives each shard a series.
+    """
+
+    version: str
+    access: Access = field(default_factory=Access)
+    every_shard: bool = False
+    pages: Mapping[str, Handler] = field(default_factory=dict)
+
+
+class MetricsServer:
+    """Answers requests from ``source``."""
+
+    def __init__(self, source: MetricsSource, options: MetricsOptions) -> None:
         self._source = source
-        self._version = version
-        self._bearer_token = bearer_token
+        self._options = options
         self._errors = 0
         self._one_at_a_time = trio.CapacityLimiter(1)
-        self._routes: dict[str, Callable[[Request], Awaitable[Response]]] = {
-            "/metrics": self._metrics,
-            "/healthz": self._healthz,
-            "/readyz": self._readyz,
-        }
+        self._guarded: dict[str, Handler] = {**options.pages, "/metrics": self._metrics}
+        self._open: dict[str, Handler] = {"/healthz": self._healthz, "/readyz": self._readyz}
 
     async def handle(self, request: Request) -> Response:
         """Answer one request."""
-        route = self._routes.get(request.path)
+        routes = {**self._guarded, **self._open}
+        route = routes.get(request.path)
         if route is None:
-            return Response(404, f"here are {', '.join(self._routes)}\n".encode())
+            return Response(404, f"here are {', '.join(sorted(routes))}\n".encode())
         if request.method not in ("GET", "HEAD"):
-            return Response(405, b"only GET works here\n", headers={"allow": "GET"})
+            return Response(405, b"only GET works here\n", headers={"allow": "GET, HEAD"})
+        if request.path in self._guarded and (refusal := self._options.access.refusal(request)) is not None:
+            return refusal
         return await route(request)
 
     async def _metrics(self, request: Request) -> Response:
-        if self._bearer_token:
-            wanted = f"Bearer {self._bearer_token}".encode()
-            if not hmac.compare_digest(request.headers.get("authorization", "").encode(), wanted):
-                return Response(401, b"a bearer token is asked for\n", headers={"www-authenticate": "Bearer"})
         await trio.to_thread.run_sync(importlib.import_module, _EXPOSITION)  # once; the loop does not wait for it
         from mirrord.metrics.exposition import CONTENT_TYPE
 
         return Response(200, await self._page(), CONTENT_TYPE)
 
     async def _page(self) -> bytes:
-        from mirrord.metrics.exposition import FailureCollector, Snapshot, SnapshotCollector, write_page
+        from mirrord.metrics.exposition import About, FailureCollector, Snapshot, SnapshotCollector, write_page
 
         started = time.perf_counter()
+        options = self._options
         try:
             snapshot = Snapshot(self._source.statistics(), self._source.network(), self._source.transfer())
-            collector = SnapshotCollector(snapshot, self._version, self._errors, started)
+            collector = SnapshotCollector(snapshot, About(options.version, self._errors, options.every_shard), started)
             return await trio.to_thread.run_sync(write_page, collector, limiter=self._one_at_a_time)
         except Exception:
             # A dead collector must show as such on the page: an error gauge, and no old values.
             _log.exception("metrics could not be collected")
             self._errors += 1
-            return write_page(FailureCollector(self._version, self._errors))
+            return write_page(FailureCollector(About(options.version, self._errors, options.every_shard)))
 
     async def _healthz(self, request: Request) -> Response:
         """Say yes: whoever reads this has seen the loop take a request."""
@@ -112,14 +122,13 @@ async def open_metrics_listeners(host: str, port: int) -> list[trio.SocketListen
 async def serve_metrics(
     listeners: Listeners,
     source: MetricsSource,
+    options: MetricsOptions,
     *,
-    version: str,
-    bearer_token: str = "",
     limits: HttpLimits = LIMITS,
     stop: trio.Event | None = None,
     task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Serve ``source`` on ``listeners`` (which this closes; wrap them for TLS) until ``stop`` is set."""
-    server = MetricsServer(source, version, bearer_token)
+    server = MetricsServer(source, options)
     serve = partial(serve_http, listeners, server.handle, limits=limits, stop=stop)
     await serve(task_status=task_status)

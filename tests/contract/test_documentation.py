@@ -11,7 +11,7 @@ from mirrord.cli.main import main
 from mirrord.config.keys import FIELDS, description_of
 from mirrord.core.gossip.reached import COUNTED
 from mirrord.core.statistics import Transfer
-from mirrord.metrics.exposition import Snapshot, SnapshotCollector
+from mirrord.metrics.exposition import About, Snapshot, SnapshotCollector
 from mirrord.net.reached import NetLimit
 from mirrord.simulation.gossip.result import GossipResult
 from mirrord.simulation.policy import policy_names
@@ -56,7 +56,7 @@ def test_every_command_is_documented() -> None:
 
 def test_every_metric_is_documented() -> None:
     snapshot = Snapshot(make_statistics(), NETWORK, Transfer())
-    told = [family.name for family in SnapshotCollector(snapshot, "0.1.0", 0, 0.0).collect()]
+    told = [family.name for family in SnapshotCollector(snapshot, About("0.1.0"), 0.0).collect()]
     guide = (DOCS / "operating.md").read_text()
     ours = [name for name in told if not name.startswith("process_")]
     assert len(ours) > 50

@@ -13,7 +13,8 @@ import trio
 
 from mirrord.core.errors import RejectReason, ShellError
 from mirrord.core.statistics import Counters, NetworkStatistics, Statistics, Transfer
-from mirrord.metrics.server import open_metrics_listeners, serve_metrics
+from mirrord.metrics.access import Access
+from mirrord.metrics.server import MetricsOptions, open_metrics_listeners, serve_metrics
 from tests.builders import NETWORK, make_collection, make_node, make_shard, make_statistics
 
 
@@ -59,7 +60,7 @@ def with_server(source: Source, test: Callable[[Get], Awaitable[None]], bearer_t
 
         with trio.fail_after(20):
             async with trio.open_nursery() as nursery:
-                serve = partial(serve_metrics, version="0.1.0", bearer_token=bearer_token, stop=stop)
+                serve = partial(serve_metrics, options=MetricsOptions("0.1.0", Access(bearer_token)), stop=stop)
                 await nursery.start(serve, listeners, source)
                 await test(get)
                 stop.set()

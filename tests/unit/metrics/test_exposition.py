@@ -8,7 +8,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from mirrord.core.records.ids import CollectionId, to_short_text, to_text
 from mirrord.core.statistics import Counters, ShardRole, Statistics, Transfer
-from mirrord.metrics.exposition import FailureCollector, Snapshot, SnapshotCollector, write_page
+from mirrord.metrics.exposition import About, FailureCollector, Snapshot, SnapshotCollector, write_page
 from mirrord.metrics.replica_families import SHARD_SERIES_MAX
 from tests.builders import NETWORK, collection_id, make_collection, make_node, make_shard, make_statistics
 
@@ -18,7 +18,7 @@ Page = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
 def page_of(statistics: Statistics) -> Page:
     snapshot = Snapshot(statistics, NETWORK, Transfer(uploaded_bytes=7, downloaded_bytes=5))
-    text = write_page(SnapshotCollector(snapshot, "0.1.0", 0, time.perf_counter())).decode()
+    text = write_page(SnapshotCollector(snapshot, About("0.1.0"), time.perf_counter())).decode()
     samples = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
     page = {(sample.name, frozenset(sample.labels.items())): float(sample.value) for sample in samples}
     assert len(page) == len(samples), "two samples with the same labels"
@@ -154,7 +154,7 @@ def test_names_and_units_follow_the_rules() -> None:
 
 
 def test_a_failure_page_shows_no_value_of_the_network() -> None:
-    text = write_page(FailureCollector("0.1.0", 3)).decode()
+    text = write_page(FailureCollector(About("0.1.0", 3))).decode()
     assert "mirrord_scrape_failed 1.0" in text
     assert "mirrord_scrape_errors_total 3.0" in text
     assert "mirrord_shards" not in text and "mirrord_nodes" not in text
