@@ -99,6 +99,7 @@ def make_table(shards: Sequence[ShardStatus]) -> ShardTable:
 
 
 MEASURES = Measures(
+    detection_seconds=8.5 * 86_400.0,
     node_lifetime_seconds=90 * 86_400.0,
     nodes_lost=3,
     observed_seconds=270 * 86_400.0,

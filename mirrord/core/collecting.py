@@ -41,6 +41,7 @@ def restore(
     for kept in stored.collections:
         membership = Membership(kept.collection, kept.bootstrap, kept.parting_until)
         membership.leaving_by, membership.delete_on_leave = kept.leaving_by, kept.delete_on_leave
+        membership.measured = kept.measured
         state.memberships[kept.collection] = membership
         gossip.dialling.learn(kept.bootstrap, AddressSource.BOOTSTRAP)
         gossip.join(kept.collection, now, out)

@@ -6,6 +6,7 @@ before any other effect of that event starts: persist before you promise.
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from mirrord.core.records.ids import Address, CollectionId, NodeId, SessionId, Sha256, ShardKey
 from mirrord.core.records.record import RecordKey
@@ -18,6 +19,19 @@ class ShardState(StrEnum):
     FETCHING = "fetching"
     CHECKING = "checking"
     HELD = "held"
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What was seen of a collection's nodes and repairs, in sums over all runs; see :mod:`coverage.lifetimes`."""
+
+    observed_seconds: int = 0
+    nodes_lost: int = 0
+    repair_seconds: int = 0
+    repairs: int = 0
+
+
+NOTHING_MEASURED: Final = Measured()
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +90,14 @@ class ForgetShard:
     """Drop a shard from the database."""
 
     shard: ShardKey
+
+
+@dataclass(frozen=True, slots=True)
+class PersistMeasured:
+    """Remember what was measured of a collection's nodes and repairs, in place of what was."""
+
+    collection: CollectionId
+    measured: Measured
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,6 +276,7 @@ PersistEffect = (
     | PersistShard
     | ForgetShard
     | PersistPeer
+    | PersistMeasured
 )
 
 EngineEffect = FetchShard | SeedShard | CheckShard | AddSwarmMembers | RemoveShard | PauseFetching | ResumeFetching

@@ -7,7 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mirrord.core.clock import Instant
+from mirrord.core.coverage.lifetimes import Lifetimes
 from mirrord.core.coverage.table import NO_FACTS, ShardFacts
+from mirrord.core.effects import NOTHING_MEASURED, Measured
 from mirrord.core.errors import RecordError, RejectReason
 from mirrord.core.gossip.liveness import presence, silent_seconds
 from mirrord.core.placement.ages import DeficitAges
@@ -71,6 +73,8 @@ class Membership:
     is_admitted: bool = True
     shards: ShardColumns | None = None
     facts: ShardFacts = NO_FACTS
+    measured: Measured = NOTHING_MEASURED
+    _lifetimes: Lifetimes | None = None
     taken: dict[NodeId, Announcement] = field(default_factory=dict)
     roster: Roster = field(default_factory=Roster)
     looker: Looker = field(default_factory=Looker)
@@ -91,6 +95,12 @@ class Membership:
     def version(self) -> int:
         """The manifest's version, 0 before it has arrived."""
         return self.manifest.head.version if self.manifest is not None else 0
+
+    def lifetimes(self, timing: TimingProfile) -> Lifetimes:
+        """Return what measures how long nodes and repairs last, from what was ``measured`` before on."""
+        if self._lifetimes is None:
+            self._lifetimes = Lifetimes(timing, self.measured)
+        return self._lifetimes
 
     def targets_column(self) -> NDArray[np.int64]:
         """Return the targets as a column that nobody writes to."""

@@ -30,6 +30,7 @@ from mirrord.core.effects import (
 )
 from mirrord.core.errors import RecordError
 from mirrord.core.gossip.gossip import Gossip, News
+from mirrord.core.measuring import measure, remember
 from mirrord.core.planning import Reasons, plan_all, reasons
 from mirrord.core.publishing import Publisher
 from mirrord.core.records.ids import CollectionId, Sha256, ShardKey
@@ -119,6 +120,7 @@ class Node:
                     state.changed()
                 case ev.StopRequested():
                     state.stopping = True
+                    remember(state, out)
                     state.gossip.close_all(out)
                 case _:
                     assert_never(event)
@@ -198,7 +200,7 @@ class Node:
         self._publisher.mind_clock(now, out)
         if now.monotonic_seconds >= self._next_plan_at:
             self._ticks += 1
-            state.count(now)
+            measure(state, self._ticks, now, out)
             if not state.clock_wrong:
                 plan_all(state, now, out)
             self._next_plan_at = self._next_look(now)

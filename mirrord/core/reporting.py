@@ -9,10 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mirrord.core.clock import Instant
-from mirrord.core.coverage.census import COUNTS_FROM
 from mirrord.core.coverage.domains import Placed
 from mirrord.core.coverage.table import OwnPart, ShardTable
-from mirrord.core.coverage.types import Measures
 from mirrord.core.custody import OwnShard
 from mirrord.core.gossip.liveness import Liveness, liveness, silent_seconds
 from mirrord.core.membership import Membership
@@ -33,7 +31,8 @@ _FINGERPRINT_BITS: Final = 48
 """Of a digest: as many as a float, which is what Prometheus keeps, holds without a loss."""
 
 
-_NOTHING_MEASURED: Final = Measures(180 * 86_400.0, 0, 0.0, 86_400.0, 0, None)
+_PRESENT_FROM: Final = 0.5
+"""Of a node's worth to the planner, which is its presence as long as nobody audits: see ``counted_until_seconds``."""
 
 
 def report(state: NodeState, now: Instant) -> Statistics:
@@ -153,7 +152,7 @@ def _collection(state: NodeState, membership: Membership, now: Instant) -> Colle
             replicas=tally.replicas(len(facts.shards)),
             own={index: _own_part(own) for index, own in ours.items()},
         ),
-        measures=_NOTHING_MEASURED,
+        measures=membership.lifetimes(state.settings.timing).measures(),
         placed=_placed(membership),
         fingerprint=state.gossip.ledger.indexes[collection].root & ((1 << _FINGERPRINT_BITS) - 1),
         leaving_by=membership.leaving_by,
@@ -174,7 +173,7 @@ def _placed(membership: Membership) -> Placed | None:
     if view is None:
         return None
     said = membership.roster.said_of_domains()[: len(view.worth.vetted)]
-    counts = view.worth.vetted + view.worth.unvetted >= COUNTS_FROM
+    counts = view.worth.vetted + view.worth.unvetted >= _PRESENT_FROM
     return Placed(view.pairs, counts, said)
 
 

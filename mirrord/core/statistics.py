@@ -85,7 +85,7 @@ class CollectionStatistics:
                 table.claimed[standing],
                 table.targets[standing],
                 measures.node_lifetime_seconds,
-                measures.repair_seconds,
+                measures.detection_seconds + measures.repair_seconds,  # nobody repairs what still counts
             ),
             domains=domain_risks(table, self.placed) if self.placed is not None else (),
         )

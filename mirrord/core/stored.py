@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from mirrord.core.effects import ShardState
+from mirrord.core.effects import NOTHING_MEASURED, Measured, ShardState
 from mirrord.core.records.ids import Address, CollectionId, NodeId, Sha256, ShardKey
 from mirrord.core.records.record import RecordKey
 
@@ -21,7 +21,7 @@ class StoredCollection:
     """A joined collection.
 
     ``parting_until`` is unix seconds while leaving it is announced, ``leaving_by`` while it is seeded until
-    others have the copies; else they are 0.
+    others have the copies; else they are 0.  ``measured`` is what earlier runs saw of its nodes and repairs.
     """
 
     collection: CollectionId
@@ -29,6 +29,7 @@ class StoredCollection:
     parting_until: int
     leaving_by: int = 0
     delete_on_leave: bool = False
+    measured: Measured = NOTHING_MEASURED
 
 
 @dataclass(frozen=True, slots=True)

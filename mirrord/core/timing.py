@@ -61,6 +61,11 @@ class TimingProfile:
     """... and this often while none of them is there."""
 
     @property
+    def counted_until_seconds(self) -> float:
+        """Return for how long a silent node's copies are reported as replicas: until its presence is one half."""
+        return (self.presence_full_seconds + self.presence_zero_seconds) / 2
+
+    @property
     def settle_seconds(self) -> float:
         """Wait this long after a claim: G, to have heard of all earlier claims, but a quarter of an hour at most.
 

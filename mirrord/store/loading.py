@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-from mirrord.core.effects import ShardState
+from mirrord.core.effects import Measured, ShardState
 from mirrord.core.errors import StorageError
 from mirrord.core.limits import SHARDS_MAX
 from mirrord.core.records.ids import KEY_BYTES, Address, CollectionId, NodeId, ShardIndex, ShardKey
@@ -39,10 +39,17 @@ async def load_stored(path: Path, transaction: Transaction) -> Stored:
     sequences = await load("own_sequence", "sequence", "only_row", _sequence)
     bootstrap = await load("bootstrap_addresses", "collection, host, port", "collection, position", _bootstrap)
 
+    measured = dict(
+        await load(
+            "measured", "collection, observed_seconds, nodes_lost, repair_seconds, repairs", "collection", _measured
+        )
+    )
+
     def collection(row: Row) -> StoredCollection:
         key = CollectionId(_key(row[0]))
         known = tuple(address for owner, address in bootstrap if owner == key)
-        return StoredCollection(key, known, _natural(row[1]), _natural(row[2]), bool(_natural(row[3])))
+        seen = measured.get(key, Measured())
+        return StoredCollection(key, known, _natural(row[1]), _natural(row[2]), bool(_natural(row[3])), seen)
 
     return Stored(
         sequence=sequences[0] if sequences else 0,
@@ -83,6 +90,11 @@ def _shard(row: Row) -> StoredShard:
 def _peer(row: Row) -> StoredPeer:
     host, port, peer, seen_at, first_seen_at = row
     return StoredPeer(_address(host, port), NodeId(_key(peer)), _natural(seen_at), _natural(first_seen_at))
+
+
+def _measured(row: Row) -> tuple[bytes, Measured]:
+    collection, *sums = row
+    return _key(collection), Measured(*map(_natural, sums))
 
 
 def _bootstrap(row: Row) -> tuple[bytes, Address]:

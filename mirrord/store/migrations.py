@@ -82,6 +82,19 @@ MIGRATIONS: Final = (
             "UPDATE peers SET first_seen_at = seen_at",
         ),
     ),
+    Migration(
+        4,
+        (
+            # What was seen of a collection's nodes and repairs, in sums; seconds are whole.
+            """CREATE TABLE measured (
+                collection BLOB PRIMARY KEY REFERENCES collections (collection) ON DELETE CASCADE,
+                observed_seconds INTEGER NOT NULL,
+                nodes_lost INTEGER NOT NULL,
+                repair_seconds INTEGER NOT NULL,
+                repairs INTEGER NOT NULL
+            ) STRICT, WITHOUT ROWID""",
+        ),
+    ),
 )
 
 SCHEMA_VERSION: Final = MIGRATIONS[-1].number

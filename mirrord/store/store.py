@@ -21,6 +21,7 @@ from mirrord.core.effects import (
     ForgetShard,
     PersistCollection,
     PersistEffect,
+    PersistMeasured,
     PersistPeer,
     PersistRecord,
     PersistSequence,
@@ -60,6 +61,10 @@ _PUT_PEER: Final = """
     INSERT INTO peers (host, port, peer, seen_at, first_seen_at) VALUES (?, ?, ?, ?, ?)
     ON CONFLICT (host, port) DO UPDATE SET peer = excluded.peer, seen_at = excluded.seen_at,
         first_seen_at = excluded.first_seen_at"""
+_PUT_MEASURED: Final = """
+    INSERT INTO measured (collection, observed_seconds, nodes_lost, repair_seconds, repairs) VALUES (?, ?, ?, ?, ?)
+    ON CONFLICT (collection) DO UPDATE SET observed_seconds = excluded.observed_seconds,
+        nodes_lost = excluded.nodes_lost, repair_seconds = excluded.repair_seconds, repairs = excluded.repairs"""
 _DROP_OLD_PEERS: Final = """
     DELETE FROM peers WHERE rowid IN (SELECT rowid FROM peers ORDER BY seen_at DESC, rowid DESC LIMIT -1 OFFSET ?)"""
 
@@ -145,5 +150,8 @@ def _changes(effect: PersistEffect) -> Iterator[_Change]:
             yield _Change(_DROP_SHARD, (shard.collection, shard.index))
         case PersistPeer(address, peer, seen_at, first_seen_at):
             yield _Change(_PUT_PEER, (address.host, address.port, peer, seen_at, first_seen_at))
+        case PersistMeasured(collection, m):
+            sums = (m.observed_seconds, m.nodes_lost, m.repair_seconds, m.repairs)
+            yield _Change(_PUT_MEASURED, (collection, *sums))
         case _:
             assert_never(effect)

@@ -1,6 +1,6 @@
 """What a store holds after the persist effects that it was given: the model against which restarts are tested."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import assert_never, get_args
 
 from mirrord.core import effects as ef
@@ -34,7 +34,9 @@ class Memory:
             case ef.PersistSequence(sequence):
                 self.sequence = sequence
             case ef.PersistCollection(collection, bootstrap, parting_until, leaving_by, delete_on_leave):
-                kept = StoredCollection(collection, bootstrap, parting_until, leaving_by, delete_on_leave)
+                was = self.collections.get(collection)
+                measured = was.measured if was is not None else ef.Measured()
+                kept = StoredCollection(collection, bootstrap, parting_until, leaving_by, delete_on_leave, measured)
                 self.collections[collection] = kept
             case ef.ForgetCollection(collection):
                 self.records.pop(RecordKey(Kind.MANIFEST_HEAD, collection), None)
@@ -46,6 +48,8 @@ class Memory:
                 self.shards.pop(shard, None)
             case ef.PersistPeer(address, peer, seen_at, first_seen_at):
                 self.peers[address] = StoredPeer(address, peer, seen_at, first_seen_at)
+            case ef.PersistMeasured(collection, measured):
+                self.collections[collection] = replace(self.collections[collection], measured=measured)
             case _:
                 assert_never(effect)
 

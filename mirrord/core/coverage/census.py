@@ -20,9 +20,6 @@ from mirrord.core.records.recordset import RecordSet
 from mirrord.core.records.shardset import NO_SHARDS, ShardSet
 from mirrord.core.timing import TimingProfile
 
-COUNTS_FROM: Final = 0.5
-"""A copy on a node that falls silent is counted until its presence is below one half."""
-
 _FIRST_ROWS: Final = 64
 
 
@@ -44,8 +41,7 @@ class Census:
     def __init__(self, own: NodeId, timing: TimingProfile) -> None:
         self._own = own
         self._timing = timing
-        span = timing.presence_zero_seconds - timing.presence_full_seconds
-        self._silent_max_seconds = timing.presence_zero_seconds - COUNTS_FROM * span
+        self._silent_max_seconds = timing.counted_until_seconds
         self._row_of: dict[NodeId, int] = {}
         self._free: list[int] = []
         self._ids: list[NodeId] = []

@@ -30,6 +30,8 @@ class Tally:
         self._has_copies = np.zeros(_FIRST_ROWS, dtype=np.bool_)
         self._is_present = np.zeros(_FIRST_ROWS, dtype=np.bool_)
         self._own = NO_SHARDS
+        self.silenced = 0
+        """How often a node with copies fell silent so long that they do not count any more."""
 
     def __len__(self) -> int:
         """Return how many other nodes take part."""
@@ -38,7 +40,12 @@ class Tally:
     @property
     def holders(self) -> int:
         """How many nodes have copies that are claimed, this one included."""
-        return int(np.count_nonzero(self._has_copies & self._is_present)) + bool(self._own)
+        return self.other_holders + bool(self._own)
+
+    @property
+    def other_holders(self) -> int:
+        """The same without this node."""
+        return int(np.count_nonzero(self._has_copies & self._is_present))
 
     def put(self, row: int, holdings: ShardSet, present: bool) -> None:
         """Take over what a node holds now: nothing, of one that parts."""
@@ -70,6 +77,7 @@ class Tally:
         now = np.zeros(known, dtype=np.bool_)
         now[: min(known, len(present))] = present[:known]
         for row in np.flatnonzero(self._has_copies & (self._is_present != now)).tolist():
+            self.silenced += not now[row]
             self.put(row, self._held[row], bool(now[row]))
 
     def replicas(self, shards: int) -> ReplicaColumns:
@@ -79,6 +87,10 @@ class Tally:
             counted = self._counts[present][:shards]
             columns[kind][: len(counted)] = counted
         return columns
+
+    def claimed(self, shards: int) -> NDArray[np.int32]:
+        """Return the claimed copies of a manifest's shards, in a column that nobody else writes to."""
+        return self.replicas(shards)[ReplicaKind.CLAIMED]
 
     def _add(self, present: bool, holdings: ShardSet, number: int) -> None:
         if not holdings:

@@ -184,11 +184,13 @@ class Coverage:
 class Measures:
     """What was seen of a collection's nodes and repairs so far; the means start from a stated prior.
 
+    ``detection_seconds`` is how long a node that fell silent is still counted, by the timing profile.
     ``node_lifetime_seconds`` is how long a node lasts in the mean, from ``nodes_lost`` in ``observed_seconds`` (of
     all nodes together); ``repair_seconds`` how long a shard stays below its target, from ``repairs``.
     ``repair_bytes_per_second`` is how fast missing copies appear, None where nothing was measured.
     """
 
+    detection_seconds: float
     node_lifetime_seconds: float
     nodes_lost: int
     observed_seconds: float

@@ -13,8 +13,10 @@ from mirrord.core.effects import (
     ForgetCollection,
     ForgetRecord,
     ForgetShard,
+    Measured,
     PersistCollection,
     PersistEffect,
+    PersistMeasured,
     PersistPeer,
     PersistRecord,
     PersistSequence,
@@ -66,6 +68,7 @@ def test_everything_comes_back_in_a_fixed_order(tmp_path: Path) -> None:
             PersistCollection(OTHER, (), 1_800_000_000),
             PersistCollection(THIRD, (), 0, 1_900_000_000, delete_on_leave=True),
             PersistCollection(COLLECTION, bootstrap, 0),
+            PersistMeasured(COLLECTION, Measured(86_400 * 365 * 10_000, 3, 7_200, 2)),
             PersistShard(shard(5), ShardState.CHECKING, 0),
             PersistShard(shard(4), ShardState.HELD, 1_790_000_000),
             PersistPeer(Address("203.0.113.9", 7700), NodeId(b"P" * 32), 1_790_000_001, 1_780_000_001),
@@ -79,7 +82,7 @@ def test_everything_comes_back_in_a_fixed_order(tmp_path: Path) -> None:
             StoredRecord(key_of(2), 9, announcement(2, sequence=9).envelope),
         ),
         collections=(
-            StoredCollection(COLLECTION, bootstrap, 0),
+            StoredCollection(COLLECTION, bootstrap, 0, measured=Measured(86_400 * 365 * 10_000, 3, 7_200, 2)),
             StoredCollection(OTHER, (), 1_800_000_000),
             StoredCollection(THIRD, (), 0, 1_900_000_000, True),
         ),
@@ -99,12 +102,14 @@ def test_the_newest_of_each_replaces_what_was_there(tmp_path: Path) -> None:
             announcement(1, sequence=1),
             PersistSequence(1),
             PersistCollection(COLLECTION, (address, Address("203.0.113.10", 1)), 0, 98, True),
+            PersistMeasured(COLLECTION, Measured(1, 1, 1, 1)),
             PersistShard(shard(1), ShardState.FETCHING, 0),
             PersistPeer(address, NodeId(b"P" * 32), 5, 5),
         ],
         [
             announcement(1, sequence=2),
             PersistSequence(2),
+            PersistMeasured(COLLECTION, Measured(2, 2, 2, 2)),
             PersistCollection(COLLECTION, (Address("203.0.113.11", 2),), 99),
             PersistShard(shard(1), ShardState.HELD, 7),
             PersistPeer(address, NodeId(b"Q" * 32), 6, 6),
@@ -113,7 +118,7 @@ def test_the_newest_of_each_replaces_what_was_there(tmp_path: Path) -> None:
     assert stored == Stored(
         sequence=2,
         records=(StoredRecord(key_of(1), 2, announcement(1, sequence=2).envelope),),
-        collections=(StoredCollection(COLLECTION, (Address("203.0.113.11", 2),), 99),),
+        collections=(StoredCollection(COLLECTION, (Address("203.0.113.11", 2),), 99, measured=Measured(2, 2, 2, 2)),),
         shards=(StoredShard(shard(1), ShardState.HELD, 7),),
         peers=(StoredPeer(address, NodeId(b"Q" * 32), 6, 6),),
     )
@@ -166,7 +171,7 @@ def test_a_forgotten_collection_takes_its_own_and_nothing_else(tmp_path: Path) -
             announcement(1),
             PersistRecord(RecordKey(Kind.ANNOUNCEMENT, COLLECTION), 1, b"a node whose key is the collection's"),
         ],
-        [ForgetCollection(COLLECTION)],
+        [PersistMeasured(COLLECTION, Measured(1, 1, 1, 1)), ForgetCollection(COLLECTION)],
     )
     assert stored.collections == (StoredCollection(OTHER, (address,), 0),)
     assert stored.shards == (StoredShard(other_shard, ShardState.HELD, 1),)
@@ -177,6 +182,7 @@ def test_a_forgotten_collection_takes_its_own_and_nothing_else(tmp_path: Path) -
     ]
     with closing(sqlite3.connect(tmp_path / DATABASE_NAME)) as connection:
         assert connection.execute("SELECT DISTINCT collection FROM bootstrap_addresses").fetchall() == [(OTHER,)]
+        assert connection.execute("SELECT count(*) FROM measured").fetchall() == [(0,)]
 
 
 def test_the_address_book_keeps_the_newest(tmp_path: Path) -> None:

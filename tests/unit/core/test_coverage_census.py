@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from mirrord.core import events as ev
 from mirrord.core.clock import Instant
-from mirrord.core.coverage.census import COUNTS_FROM
 from mirrord.core.gossip.liveness import Liveness, liveness, presence, silent_seconds
 from mirrord.core.records.kinds import CollectionState, Grant, Policy
 from mirrord.core.records.shardset import NO_SHARDS, ShardSet
@@ -138,7 +137,7 @@ def recount(state: NodeState, collection: CollectionStatistics, now: Instant) ->
         part = said.part_in(collection.collection)
         assert part is not None
         if node != state.own and not part.parting:
-            is_there = presence(silent_seconds(said, now), state.settings.timing) >= COUNTS_FROM
+            is_there = presence(silent_seconds(said, now), state.settings.timing) >= 0.5
             (present if is_there else silent).append(part.holdings)
     for counts, holdings in ((counted, present), (stale, silent)):
         for index in (index for each in holdings for index in each if index < len(counts)):
