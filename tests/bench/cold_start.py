@@ -72,9 +72,9 @@ class Newcomer:
     def _tell(self, event: Event) -> list[Effect]:
         return self.node.handle(event, self.now)
 
-    def import_manifest(self) -> None:
+    def import_manifest(self, shards: int = SHARDS) -> None:
         """Learn what the shards are, so that the node can look at the network as a whole."""
-        body = body_of(SHARDS)
+        body = body_of(shards)
         blob = encode_manifest_body(body)
         sha256 = Sha256(hashlib.sha256(blob).digest())
         head = ManifestHead(COLLECTION, 1, int(self.now.unix_seconds), sha256, len(blob))
