@@ -2,7 +2,7 @@
 # Needs Python 3.11 to 3.13 with venv, and make; nothing else.  PYTHON=... names another interpreter.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench fuzz placement-report proto lock clean
+.PHONY: help demo test lint bench fuzz placement-report dashboards lint-dashboards proto lock clean
 ARGS ?=
 BIN := .venv/bin
 
@@ -42,6 +42,21 @@ build/fuzz/.installed: | .venv/.installed-dev
 
 placement-report: .venv/.installed-dev  ## simulate every policy, write docs/placement-results.md (hours)
 	@$(BIN)/python -m mirrord.simulation.report $(ARGS)
+
+dashboards: .venv/.installed-dev  ## generate deploy/grafana/dashboards/*.json
+	@$(BIN)/python -m deploy.grafana.generate
+
+lint-dashboards: .venv/.installed-dev build/grafana-lint/.installed  ## check the dashboards by Grafana's own types (needs npm)
+	@$(BIN)/python deploy/grafana/lint/write_types.py build/grafana-lint
+	@node build/grafana-lint/node_modules/typescript/bin/tsc --project build/grafana-lint
+	@$(BIN)/python -m pytest -q tests/contract/test_grafana_dashboards.py tests/contract/test_grafana_queries.py \
+	    tests/contract/test_grafana_provisioning.py
+
+build/grafana-lint/.installed: deploy/grafana/lint/package.json deploy/grafana/lint/tsconfig.json
+	@echo 'Installing what deploy/grafana/lint/package.json pins into build/grafana-lint'
+	@mkdir -p $(@D) && cp $^ $(@D)
+	@cd $(@D) && npm install --no-audit --no-fund --no-package-lock --ignore-scripts --loglevel=error
+	@touch $@
 
 proto: .venv/.installed-dev  ## generate the Python code of proto/*.proto
 	@$(BIN)/python proto/generate.py

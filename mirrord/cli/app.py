@@ -95,6 +95,11 @@ GROUPS: Final = (
             Lazy("adopt", "mirrord.cli.shard:adopt", "Take in shards that are on the disk already.", QuickCommand),
         ),
     ),
+    LazyGroup(
+        "metrics",
+        "Be watched by Prometheus.",
+        (Lazy("targets", "mirrord.cli.metrics:targets", "Say where Prometheus finds daemons.", QuickCommand),),
+    ),
 )
 
 

@@ -4,24 +4,15 @@ Names, labels and reasons come from other people's nodes.  A terminal obeys what
 control character ever reaches it from there.
 """
 
-import math
 import unicodedata
 from typing import Final
 
+from mirrord.core.wording import counted as counted
+from mirrord.core.wording import format_age as format_age
+from mirrord.core.wording import format_share as format_share
+from mirrord.core.wording import printable as printable
+
 _SHORT: Final = 8
-_MINUTE: Final = 60
-_HOUR: Final = 60 * _MINUTE
-_DAY: Final = 24 * _HOUR
-_UNSEEN: Final = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
-
-
-def printable(text: str) -> str:
-    """Return ``text`` on one line, with every control, format or unassigned character as an escape."""
-    if text.isascii() and text.isprintable():
-        return text
-    return "".join(
-        c.encode("unicode_escape").decode("ascii") if unicodedata.category(c) in _UNSEEN else c for c in text
-    )
 
 
 def display_width(text: str) -> int:
@@ -59,28 +50,6 @@ def wrap(text: str, width: int) -> list[str]:
             longer = word
         line = longer
     return [*lines, line] if line or not lines else lines
-
-
-def format_share(share: float) -> str:
-    """Return a part of a whole in percent; 100 % means all, and only all."""
-    if share >= 1:
-        return "100 %"
-    if 0 < share < 0.001:
-        return "<0.1 %"
-    return f"{math.floor(share * 1000 + 1e-9) / 10:.1f} %"
-
-
-def format_age(seconds: float) -> str:
-    """Return how long something has been, in its largest unit."""
-    for unit, length in (("d", _DAY), ("h", _HOUR), ("min", _MINUTE)):
-        if seconds >= length:
-            return f"{int(seconds // length)} {unit}"
-    return f"{max(0, int(seconds))} s"
-
-
-def counted(number: int, one: str, many: str = "") -> str:
-    """Return ``1 shard`` or ``2 shards``."""
-    return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
 def label(name: str, identity: str) -> str:

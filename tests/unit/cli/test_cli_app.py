@@ -75,6 +75,7 @@ def test_help_loads_no_command() -> None:
         "mirrord.cli.text",
         "mirrord.core",
         "mirrord.core.errors",
+        "mirrord.core.wording",
         "mirrord.__main__",
     }
 

@@ -1,0 +1,1 @@
+"""The Grafana dashboards of mirrord: a program that writes them, and what it wrote (``dashboards/``)."""
