@@ -128,6 +128,22 @@ class Keys(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         "router.utorrent.com:6881",
         "dht.transmissionbt.com:6881",
     )
+    count_outside_seeders: Annotated[
+        bool,
+        _says(
+            "Count who seeds the shards with plain BitTorrent clients, to show beside the replicas, never among them:"
+            " by one lookup in the DHT every 30 s, and by scraping `outside_trackers`. The default is yes: a lookup is"
+            " what every BitTorrent client does all the time, and without `dht` there is none."
+        ),
+    ] = True
+    outside_trackers: Annotated[
+        tuple[str, ...],
+        _says(
+            "Trackers to ask how many seeders they know: udp://HOST:PORT, http:// or https://HOST/announce. They are"
+            " scraped, at most once a minute each, and never announced to. The default is none, as a tracker is"
+            " somebody's server: name those that the collection's torrents are seeded at."
+        ),
+    ] = ()
     local_discovery: Annotated[
         bool,
         _says(

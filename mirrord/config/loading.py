@@ -55,6 +55,8 @@ class Config:
     bootstrap: tuple[Address, ...]
     dht: bool
     dht_bootstrap: tuple[Address, ...]
+    count_outside_seeders: bool
+    outside_trackers: tuple[str, ...]
     local_discovery: bool
     port_file: Path | None
     port_file_for: str
@@ -105,6 +107,8 @@ def load_config(folder: Path, file: Path | None, environment: Mapping[str, str],
         bootstrap=reader.read("bootstrap", values.parse_addresses),
         dht=reader.read("dht", bool),
         dht_bootstrap=reader.read("dht_bootstrap", values.parse_addresses),
+        count_outside_seeders=reader.read("count_outside_seeders", bool),
+        outside_trackers=reader.read("outside_trackers", values.parse_trackers),
         local_discovery=reader.read("local_discovery", bool),
         port_file=reader.read("port_file", lambda text: _optional_path(text, folder)),
         port_file_for=reader.read("port_file_for", lambda text: values.parse_word(text, PORT_FILE_FOR)),

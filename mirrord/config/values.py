@@ -5,6 +5,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 from mirrord import sizes
 from mirrord.core import limits
@@ -14,6 +15,7 @@ from mirrord.core.records.ids import Address, address_from_text
 SOCKET_PATH_MAX_BYTES: Final = 107
 """sun_path of Linux, without its final NUL."""
 _ASN_MAX: Final = 2**32 - 1
+_TRACKER_MAX_CHARACTERS: Final = 500
 
 
 def parse_path(text: str, folder: Path) -> Path:
@@ -81,6 +83,32 @@ def parse_reachable(texts: Sequence[str]) -> tuple[Address, ...]:
         if ipaddress.ip_address(address.host).is_unspecified:
             raise UsageError(f"nobody can reach {address}", "give the address that others see")
     return addresses
+
+
+def parse_trackers(texts: Sequence[str]) -> tuple[str, ...]:
+    """Return where to scrape; each tracker once."""
+    if len(texts) > limits.OUTSIDE_TRACKERS_MAX:
+        raise UsageError(f"{len(texts)} trackers are too many", f"give {limits.OUTSIDE_TRACKERS_MAX} at most")
+    return tuple(dict.fromkeys(_parse_tracker(text) for text in texts))
+
+
+def _parse_tracker(text: str) -> str:
+    hint = "write udp://HOST:PORT, or https://HOST/announce"
+    shown = text[: limits.LABEL_MAX_BYTES]
+    try:
+        place = urlsplit(text)
+        port = place.port
+    except ValueError:
+        raise UsageError(f"{shown!r} is not the address of a tracker", hint) from None
+    is_text = text.isascii() and text.isprintable() and " " not in text and len(text) <= _TRACKER_MAX_CHARACTERS
+    if not is_text or not place.hostname or place.username is not None or place.fragment:
+        raise UsageError(f"{shown!r} is not the address of a tracker", hint)
+    last = place.path.rpartition("/")[2]
+    if place.scheme == "udp" and port:
+        return text
+    if place.scheme in ("http", "https") and port != 0 and last.startswith(("announce", "scrape")):
+        return text
+    raise UsageError(f"{shown!r} is not a tracker that can be scraped", hint)
 
 
 def parse_word(text: str, words: Sequence[str]) -> str:

@@ -1,12 +1,13 @@
 """What this node says of itself: its state as one announcement."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from mirrord.core import limits
 from mirrord.core.clock import Instant
 from mirrord.core.custody import Custody, OwnShard
 from mirrord.core.membership import Membership
+from mirrord.core.outside.types import OutsideSettings
 from mirrord.core.records.ids import Address
 from mirrord.core.records.kinds import Announcement, Claim, CollectionState, Release
 from mirrord.core.statistics import ShardRole
@@ -20,6 +21,7 @@ class NodeSettings:
     ``pledge_bytes`` is never exceeded; ``refused_rights`` are pieces of rights statements (case
     does not matter) whose shards this node never takes, ``refused_shards`` names of such shards.
     ``pinned_shards`` are names of shards that it keeps whatever the curator or the planner says.
+    ``outside`` is whom we may ask about outside seeders.
     """
 
     timing: TimingProfile
@@ -33,6 +35,7 @@ class NodeSettings:
     pinned_shards: tuple[str, ...] = ()
     obey_withdrawals: bool = True
     bootstrap: tuple[Address, ...] = ()
+    outside: OutsideSettings = field(default_factory=OutsideSettings)
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,6 +83,8 @@ class Custody:
     """Every shard of ours, over all collections."""
 
     def __init__(self) -> None:
+        self.given_up_bytes = 0
+        """What had come of fetches that were given up: fetched in vain."""
         self._shards: dict[ShardKey, OwnShard] = {}
         self._waiting: dict[ShardKey, OwnShard] = {}
         self._reading: set[ShardKey] = set()
@@ -227,6 +229,8 @@ class Custody:
         if own.role is ShardRole.CLAIMED:
             del self._shards[key]
             return
+        if own.role is ShardRole.FETCHING and not own.verified_at:
+            self.given_up_bytes += own.shard.bytes * own.percent // 100
         if own.role is ShardRole.HELD and delete_files:
             out.append(PersistShard(key, ShardState.CHECKING, 0))  # a restart half-way must look before it counts
         own.role = ShardRole.RELEASING

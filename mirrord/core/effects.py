@@ -251,6 +251,34 @@ class SeekPeers:
 
 
 @dataclass(frozen=True, slots=True)
+class LookUpSwarm:
+    """Ask the DHT for ``seconds`` who is in the swarm of a shard, without joining it; answer with SwarmLookedUp.
+
+    ``info_hash`` has 20 bytes: the v1 hash, or the beginning of the v2 hash.
+    """
+
+    shard: ShardKey
+    info_hash: bytes
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class SwarmHashes:
+    """A shard and the hashes, of 20 bytes each, under which a tracker may know its swarm."""
+
+    shard: ShardKey
+    hashes: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ScrapeTracker:
+    """Ask a tracker how many seeders it knows, and tell it nothing; answer with TrackerScraped."""
+
+    tracker: str
+    swarms: tuple[SwarmHashes, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Warn:
     """Tell the operator's log; ``offset_seconds``, where it is about the clock, is by how much that is ahead."""
 
@@ -283,4 +311,16 @@ EngineEffect = FetchShard | SeedShard | CheckShard | AddSwarmMembers | RemoveSha
 
 NetworkEffect = Dial | ProbeAddress | SendMessage | CloseSession | ReadBlob
 
-Effect = PersistEffect | StoreBlob | LinkShard | EngineEffect | NetworkEffect | Warn | SeekPeers | ReportStanding
+OutsideEffect = LookUpSwarm | ScrapeTracker
+
+Effect = (
+    PersistEffect
+    | StoreBlob
+    | LinkShard
+    | EngineEffect
+    | NetworkEffect
+    | OutsideEffect
+    | Warn
+    | SeekPeers
+    | ReportStanding
+)

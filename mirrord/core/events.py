@@ -238,6 +238,28 @@ class ListeningStarted:
 
 
 @dataclass(frozen=True, slots=True)
+class SwarmLookedUp:
+    """LookUpSwarm is done: whom the DHT told, seeders or not; None where there was nobody to ask."""
+
+    shard: ShardKey
+    info_hash: bytes
+    members: tuple[Address, ...] | None
+
+
+@dataclass(frozen=True, slots=True)
+class TrackerScraped:
+    """ScrapeTracker is done: the seeders of each of ``shards``, as many as were asked about.
+
+    ``seeders`` is None where the tracker gave no answer of use; ``detail`` then says why.
+    """
+
+    tracker: str
+    shards: tuple[ShardKey, ...]
+    seeders: tuple[int, ...] | None
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class PledgeChanged:
     """The operator gives more bytes, or fewer."""
 
@@ -271,4 +293,7 @@ ShardNews = (
 )
 """What becomes of this node's own shards."""
 
-Event = TimePassed | PeerNews | Wish | ShardNews | BlobServed | BlobLost | PledgeChanged | StopRequested
+OutsideNews = SwarmLookedUp | TrackerScraped
+"""What is said of outside seeders."""
+
+Event = TimePassed | PeerNews | Wish | ShardNews | OutsideNews | BlobServed | BlobLost | PledgeChanged | StopRequested

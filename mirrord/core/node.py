@@ -43,6 +43,7 @@ from mirrord.core.shard_news import heed_shard_news
 from mirrord.core.state import NodeState
 from mirrord.core.statistics import ShardRole, Statistics
 from mirrord.core.stored import Stored
+from mirrord.core.surveying import heed_outside, survey_where_due
 from mirrord.core.wire.messages import BlobChunk, BlobMissing
 
 _TELL_AGAIN_TICKS = 10
@@ -104,6 +105,8 @@ class Node:
             heed_shard_news(state, event, now, out)
         elif isinstance(event, ev.Wish):
             self._heed_wish(event, now, out)
+        elif isinstance(event, ev.OutsideNews):
+            heed_outside(state, event, now)
         else:
             match event:
                 case ev.TimePassed():
@@ -207,6 +210,7 @@ class Node:
             self._tell_members(out)
             state.gossip.dialling.sought = state.sources_of_torrents(now)
             self._forget_parted(now, out)
+        survey_where_due(state, now, out)
 
     def _tell_members(self, out: list[Effect]) -> None:
         """Tell the engine whom to fetch from, and who fetches what we hold."""
@@ -233,6 +237,7 @@ class Node:
             if membership.parting and membership.parting_until <= now.unix_seconds:
                 del self.state.memberships[membership.collection]
                 self.state.gossip.part(membership.collection, now, out)
+                self.state.survey.part(membership.collection)
                 out.append(ForgetCollection(membership.collection))
 
     def _order(self, now: Instant, out: list[Effect]) -> None:
@@ -254,7 +259,9 @@ class Node:
     @property
     def next_deadline(self) -> float:
         """Monotonic seconds at which to call back with ``TimePassed``."""
-        return min(self._next_plan_at, self.state.gossip.next_deadline, self._publisher.next_deadline)
+        state = self.state
+        others = (state.gossip.next_deadline, self._publisher.next_deadline, state.survey.next_deadline)
+        return min(self._next_plan_at, *others)
 
     def shards_of(self, collection: CollectionId) -> tuple[Shard, ...]:
         """Return the shards of a joined collection, none before its manifest is here."""

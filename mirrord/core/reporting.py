@@ -64,6 +64,8 @@ def report(state: NodeState, now: Instant) -> Statistics:
             own_addresses=state.gossip.reach.own_addresses,
             known_addresses=len(state.gossip.book),
             proved_addresses=state.gossip.book.proved,
+            gossip_period_seconds=state.settings.timing.gossip_period_seconds,
+            given_up_bytes=state.custody.given_up_bytes,
         ),
         peers=Peers(nodes, said, frozenset(state.gossip.sessions.peers()), state.settings.timing, now),
         by_liveness=seen,
@@ -80,6 +82,8 @@ def _counters(state: NodeState) -> Counters:
         records_rejected=dict(state.gossip.rejected),
         limits_reached=dict(state.gossip.limits_reached),
         addresses_found=dict(state.gossip.book.found),
+        outside_asked=dict(state.survey.asked),
+        outside_failed=dict(state.survey.failed),
     )
 
 
@@ -159,6 +163,7 @@ def _collection(state: NodeState, membership: Membership, now: Instant) -> Colle
         parting_until=membership.parting_until,
         policy=records.admissions(collection).policy,
         is_admitted=membership.is_admitted,
+        outside_answers=state.survey.answers(collection, len(facts.shards), now),
     )
 
 

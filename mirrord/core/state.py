@@ -9,6 +9,8 @@ from mirrord.core.coverage.census import Census
 from mirrord.core.custody import Custody
 from mirrord.core.gossip.gossip import Gossip
 from mirrord.core.membership import Membership
+from mirrord.core.outside.survey import Survey
+from mirrord.core.outside.types import PACES
 from mirrord.core.placement.claims import lease_seconds
 from mirrord.core.records.ids import Address, CollectionId, NodeId, Sha256, ShardKey
 from mirrord.core.records.kinds import Shard
@@ -47,9 +49,11 @@ class NodeState:
     look_soon: bool = False
     """A manifest has come: do not wait a whole tick for the first plan."""
     census: Census = field(init=False)
+    survey: Survey = field(init=False)
 
     def __post_init__(self) -> None:
         self.census = Census(self.own, self.settings.timing)
+        self.survey = Survey(self.settings.outside, PACES[self.settings.timing.name])
 
     def count(self, now: Instant) -> None:
         """Bring the counts of replicas up to the records, the holdings and the clock of this moment."""

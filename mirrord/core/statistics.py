@@ -29,6 +29,9 @@ from mirrord.core.events import AddressSource
 from mirrord.core.gossip.liveness import Liveness as Liveness
 from mirrord.core.gossip.reach import Finding as Finding
 from mirrord.core.gossip.reach import OwnAddress as OwnAddress
+from mirrord.core.outside.types import OutsideAnswers as OutsideAnswers
+from mirrord.core.outside.types import OutsideCoverage as OutsideCoverage
+from mirrord.core.outside.types import OutsideSource as OutsideSource
 from mirrord.core.records.ids import Address, CollectionId, NodeId
 from mirrord.core.records.kinds import Policy
 
@@ -61,6 +64,7 @@ class CollectionStatistics:
     parting_until: int = 0
     policy: Policy = Policy.OPEN
     is_admitted: bool = True
+    outside_answers: Mapping[OutsideSource, OutsideAnswers] = field(default_factory=dict)
 
     @property
     def bytes(self) -> int:
@@ -71,6 +75,15 @@ class CollectionStatistics:
     def coverage(self) -> Coverage:
         """How safe it is."""
         return summarize(self.shards)
+
+    @cached_property
+    def outside(self) -> Mapping[OutsideSource, OutsideCoverage]:
+        """The outside seeders, by each source that is asked: nobody verified any, and they are in no other number."""
+        table = self.shards
+        return {
+            source: answers.cover(table.facts.standing, table.claimed)
+            for source, answers in self.outside_answers.items()
+        }
 
     @cached_property
     def durability(self) -> Durability:
@@ -115,7 +128,8 @@ class Counters:
     ``gossip_rounds`` are those that this node began, ``gossip_rounds_answered`` those of its peers, of which
     ``gossip_rounds_agreed`` showed that both knew the same.
     ``limits_reached`` counts the limits of the core that bit, by their names in ``limits.py``;
-    ``addresses_found`` the addresses of peers that were new, by who told us.
+    ``addresses_found`` the addresses of peers that were new, by who told us.  ``outside_asked`` are questions about
+    outside seeders, ``outside_failed`` those that nobody answered, by source that is asked.
     """
 
     claims_made: int = 0
@@ -137,17 +151,22 @@ class Counters:
     blobs_fetched: int = 0
     limits_reached: Mapping[str, int] = field(default_factory=dict)
     addresses_found: Mapping[AddressSource, int] = field(default_factory=dict)
+    outside_asked: Mapping[OutsideSource, int] = field(default_factory=dict)
+    outside_failed: Mapping[OutsideSource, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Transfer:
     """Payload that the engine moved since the start of the process, and its rates now (bytes a second).
 
+    Of what came, ``failed_bytes`` did not hash right and ``redundant_bytes`` were here already.
     ``dht_nodes`` is how many nodes of the DHT it knows, 0 where the DHT is off or does not work.
     """
 
     uploaded_bytes: int = 0
     downloaded_bytes: int = 0
+    failed_bytes: int = 0
+    redundant_bytes: int = 0
     upload_bytes_per_second: int = 0
     download_bytes_per_second: int = 0
     dht_nodes: int = 0
@@ -186,6 +205,8 @@ class NetworkStatistics:
 class NodeStatistics:
     """This node itself.  ``used_bytes`` is holdings and fetches together, never above the pledge.
 
+    ``given_up_bytes`` had been fetched of shards whose fetch was given up, since the start of the process.
+
     ``clock_offset_seconds`` is by how much our clock is ahead of the median peer's, None where too few peers are
     known to tell; while it is ``clock_wrong``, nothing is claimed or announced.  ``equivocators`` are the nodes
     that are proved to have contradicted themselves; ``key_elsewhere``: another machine announces with our key.
@@ -215,6 +236,8 @@ class NodeStatistics:
     own_addresses: tuple[OwnAddress, ...] = ()
     known_addresses: int = 0
     proved_addresses: int = 0
+    gossip_period_seconds: float = 0.0
+    given_up_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,15 @@
-"""Figures as people read them: sizes, waits, small numbers."""
+"""Figures as people read them: sizes, waits, shares, small numbers; and strangers' words made harmless."""
 
 import math
+import unicodedata
 from typing import Final
 
 _PREFIXES: Final = "kMGTPE"
 _WORDS: Final = ("no", "one", "two", "three", "four")
+_MINUTE: Final = 60
+_HOUR: Final = 60 * _MINUTE
+_DAY: Final = 24 * _HOUR
+_UNSEEN: Final = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
 
 
 def format_size(size_bytes: int) -> str:
@@ -36,3 +41,34 @@ def format_copies(copies: float) -> str:
 def spelled(number: int, one: str, many: str = "") -> str:
     """Return ``one claim``, ``two claims``, ``no claims``; from five on in digits."""
     return f"{_WORDS[number] if number < len(_WORDS) else f'{number:,}'} {one if number == 1 else many or one + 's'}"
+
+
+def printable(text: str) -> str:
+    """Return ``text`` on one line, with every control, format or unassigned character as an escape."""
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(
+        c.encode("unicode_escape").decode("ascii") if unicodedata.category(c) in _UNSEEN else c for c in text
+    )
+
+
+def format_share(share: float) -> str:
+    """Return a part of a whole in percent; 100 % means all, and only all."""
+    if share >= 1:
+        return "100 %"
+    if 0 < share < 0.001:
+        return "<0.1 %"
+    return f"{math.floor(share * 1000 + 1e-9) / 10:.1f} %"
+
+
+def format_age(seconds: float) -> str:
+    """Return how long something has been, in its largest unit."""
+    for unit, length in (("d", _DAY), ("h", _HOUR), ("min", _MINUTE)):
+        if seconds >= length:
+            return f"{int(seconds // length)} {unit}"
+    return f"{max(0, int(seconds))} s"
+
+
+def counted(number: int, one: str, many: str = "") -> str:
+    """Return ``1 shard`` or ``2 shards``."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"

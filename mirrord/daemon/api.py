@@ -65,6 +65,8 @@ class DaemonApi:
         return Transfer(
             uploaded_bytes=found.uploaded_payload_bytes,
             downloaded_bytes=found.downloaded_payload_bytes,
+            failed_bytes=found.failed_bytes,
+            redundant_bytes=found.redundant_bytes,
             upload_bytes_per_second=sum(shard.upload_rate for shard in found.shards),
             download_bytes_per_second=sum(shard.download_rate for shard in found.shards),
             dht_nodes=found.dht_nodes,

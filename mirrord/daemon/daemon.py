@@ -22,6 +22,7 @@ from mirrord.core import events as ev
 from mirrord.core.announcing import NodeSettings
 from mirrord.core.errors import ConfigError, RecordError
 from mirrord.core.node import Node
+from mirrord.core.outside.types import OutsideSettings
 from mirrord.core.records.codec import decode_manifest_body
 from mirrord.core.records.ids import Sha256, to_text
 from mirrord.core.records.kinds import ManifestBody, ManifestHead
@@ -228,6 +229,9 @@ def _node_settings(config: Config) -> NodeSettings:
         pinned_shards=config.pinned_shards,
         obey_withdrawals=config.obey_withdrawals,
         bootstrap=config.bootstrap,
+        outside=OutsideSettings(config.dht, config.outside_trackers)
+        if config.count_outside_seeders
+        else OutsideSettings(),
     )
 
 

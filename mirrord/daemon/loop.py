@@ -227,6 +227,9 @@ class NodeLoop:
                 case ef.SeekPeers():
                     for seek in self._seekers:
                         seek(effect)
+                case ef.LookUpSwarm() | ef.ScrapeTracker():
+                    assert self._engine is not None
+                    self._engine.ask_outside(effect)
                 case ef.ReadBlob():
                     await self._serve(effect)
                 case ef.LinkShard():

@@ -4,6 +4,7 @@ The core logs nothing; here each effect that matters becomes one line with its f
 """
 
 from typing import Final
+from urllib.parse import urlsplit
 
 import structlog
 
@@ -34,6 +35,9 @@ def narrate_event(event: ev.Event) -> None:
             _log.debug("dial failed", address=str(address), detail=detail)
         case ev.AddressesFound(addresses, source):
             _log.debug("addresses found", source=source.value, addresses=[str(address) for address in addresses])
+        case ev.TrackerScraped(tracker, shards, None, detail):
+            # The rest of the address may be a secret between the tracker and the operator.
+            _log.info("a tracker does not answer", tracker=urlsplit(tracker).hostname, detail=detail, asked=len(shards))
         case ev.HoldingVerified(shard):
             _log.info("shard verified", **_fields(shard))
         case ev.HoldingFailed(shard, bad_pieces):

@@ -11,6 +11,7 @@ from mirrord.core.records.ids import to_text
 from mirrord.core.statistics import CollectionStatistics, ShardRole
 from mirrord.metrics.durability_families import durability_families
 from mirrord.metrics.families import Named, gauge, named, shown
+from mirrord.metrics.outside_families import outside_families
 from mirrord.metrics.replica_families import replica_families
 
 
@@ -23,6 +24,7 @@ def collection_families(collections: Sequence[CollectionStatistics], every_shard
     yield from _own_families(everyone)
     yield from replica_families(known, every_shard)
     yield from durability_families(known)
+    yield from outside_families(known)
 
 
 def _plain_families(everyone: Sequence[Named]) -> Iterator[Metric]:

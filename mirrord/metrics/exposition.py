@@ -23,6 +23,7 @@ from mirrord.metrics.node_families import (
     node_families,
     peer_families,
 )
+from mirrord.metrics.outside_families import outside_counter_families
 
 CONTENT_TYPE: Final = CONTENT_TYPE_PLAIN_0_0_4
 
@@ -63,9 +64,10 @@ class SnapshotCollector(Collector):
         yield from peer_families(statistics.by_liveness)
         yield from collection_families(statistics.collections, self._about.every_shard)
         yield from audit_families()
-        yield from engine_families(self._snapshot.engine)
+        yield from engine_families(self._snapshot.engine, statistics.node.given_up_bytes)
         yield from network_families(network)
         yield from counter_families(statistics.counters)
+        yield from outside_counter_families(statistics.counters)
         yield from limit_families(statistics.counters.limits_reached, network.limits_reached)
         yield from _own_families(self._about, failed=False)
         yield GaugeMetricFamily(

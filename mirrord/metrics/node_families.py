@@ -49,6 +49,9 @@ def node_families(node: NodeStatistics) -> Iterator[Metric]:
         node.equivocators,
     )
     yield GaugeMetricFamily("mirrord_stopping", "1 while the daemon stops, else 0.", node.stopping)
+    yield GaugeMetricFamily(
+        "mirrord_gossip_period_seconds", "A round of anti-entropy is begun this often.", node.gossip_period_seconds
+    )
     yield GaugeMetricFamily("mirrord_sessions", "Open sessions with peers.", node.sessions)
     own = GaugeMetricFamily(
         "mirrord_own_addresses", "Addresses of this node, by what peers that dialled back found.", labels=("finding",)
@@ -92,11 +95,20 @@ def audit_families() -> Iterator[Metric]:
     yield audits
 
 
-def engine_families(engine: Transfer) -> Iterator[Metric]:
-    """Yield what the engine moved."""
+def engine_families(engine: Transfer, given_up_bytes: int) -> Iterator[Metric]:
+    """Yield what the engine moved, and what of it in vain."""
     yield CounterMetricFamily(
         "mirrord_fetch_bytes", "Payload that came from swarm members, good or not.", engine.downloaded_bytes
     )
+    wasted = CounterMetricFamily(
+        "mirrord_fetch_wasted_bytes",
+        "Payload that came in vain: it did not hash right, was here already, or its fetch was given up.",
+        labels=("reason",),
+    )
+    wasted.add_metric(("bad",), engine.failed_bytes)
+    wasted.add_metric(("redundant",), engine.redundant_bytes)
+    wasted.add_metric(("given_up",), given_up_bytes)
+    yield wasted
     yield CounterMetricFamily("mirrord_upload_bytes", "Payload sent to swarm members.", engine.uploaded_bytes)
     yield GaugeMetricFamily(
         "mirrord_dht_nodes",

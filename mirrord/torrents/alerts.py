@@ -118,6 +118,8 @@ class TransferCounted:
     downloaded: int
     uploaded: int
     dht_nodes: int = 0
+    failed: int = 0
+    redundant: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +132,9 @@ class ListeningChanged:
 
 @dataclass(frozen=True, slots=True)
 class DhtAnswered:
-    """A node of the DHT told who is under an info-hash that we looked for."""
+    """A node of the DHT told who is under an info-hash (20 bytes) that we looked for."""
 
+    info_hash: bytes
     addresses: tuple[Address, ...]
 
 
@@ -220,7 +223,13 @@ def _copy_torrent_error(alert: Any) -> Iterable[Alert]:
 
 def _copy_statistics(alert: Any) -> Iterable[Alert]:
     values = alert.values
-    yield TransferCounted(values["net.recv_payload_bytes"], values["net.sent_payload_bytes"], values["dht.dht_nodes"])
+    yield TransferCounted(
+        downloaded=values["net.recv_payload_bytes"],
+        uploaded=values["net.sent_payload_bytes"],
+        dht_nodes=values["dht.dht_nodes"],
+        failed=values["net.recv_failed_bytes"],
+        redundant=values["net.recv_redundant_bytes"],
+    )
 
 
 def _copy_listening(alert: Any) -> Iterable[Alert]:
@@ -235,7 +244,7 @@ def _copy_listen_failure(alert: Any) -> Iterable[Alert]:
 
 def _copy_dht_answer(alert: Any) -> Iterable[Alert]:
     if addresses := tuple(Address(host, port) for host, port in alert.peers() if port):
-        yield DhtAnswered(addresses)
+        yield DhtAnswered(alert.info_hash.to_bytes(), addresses)
 
 
 _COPIERS: Final[dict[type, Callable[[Any], Iterable[Alert]]]] = {

@@ -15,7 +15,7 @@ import trio
 
 from mirrord.core.effects import SeekPeers
 from mirrord.core.events import AddressesFound, AddressSource, Event
-from mirrord.core.limits import ADDRESSES_FOUND_BURST
+from mirrord.core.limits import ADDRESSES_FOUND_BURST, HELLO_COLLECTIONS_MAX
 from mirrord.core.records.ids import Address
 from mirrord.torrents.alerts import DhtAnswered
 from mirrord.torrents.engine import DhtSettings
@@ -23,6 +23,9 @@ from mirrord.torrents.sealed_file import unseal, write_sealed
 from mirrord.torrents.session import Session
 
 _MAGIC: Final = b"mirrord dht 1\n"
+_SOUGHT_MAX: Final = 2 * HELLO_COLLECTIONS_MAX
+"""Around midnight, each collection has two."""
+
 _KNOWN_MAX: Final = 100
 """DHT nodes to begin with: a bucket has eight, and each asked tells eight more."""
 
@@ -42,6 +45,7 @@ class Dht:
         self._session = session
         self._emit = emit
         self._found: dict[Address, None] = {}
+        self._sought: dict[bytes, None] = {}
         self._news = trio.Event()
         self.nodes = 0
 
@@ -57,10 +61,25 @@ class Dht:
     def seek(self, effect: SeekPeers) -> None:
         """Look for a collection's nodes, and announce ourselves where that is wished."""
         if self._settings is not None:
+            self._sought.pop(effect.rendezvous, None)
+            self._sought[effect.rendezvous] = None
+            while len(self._sought) > _SOUGHT_MAX:
+                del self._sought[next(iter(self._sought))]
             self._session.look_up(effect.rendezvous, effect.port if effect.announce else 0)
 
+    def look_up(self, info_hash: bytes) -> None:
+        """Look who is under a hash that is no rendezvous; whoever asked takes the answers."""
+        if self._settings is not None:
+            self._session.look_up(info_hash, 0)
+
     def take_in(self, answer: DhtAnswered) -> None:
-        """Note who was found.  A lookup gets an answer of each DHT node that it asks, mostly the same."""
+        """Note who was found under a rendezvous.
+
+        A lookup gets an answer of each DHT node that it asks, mostly the same.  What is found elsewhere, such as the
+        swarm members of a shard, is nobody to be dialled as a node.
+        """
+        if answer.info_hash not in self._sought:
+            return
         for address in answer.addresses:
             if len(self._found) < ADDRESSES_FOUND_BURST:
                 self._found[address] = None

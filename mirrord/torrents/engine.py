@@ -12,7 +12,7 @@ from typing import Final, Protocol
 
 import trio
 
-from mirrord.core.effects import EngineEffect, SeekPeers
+from mirrord.core.effects import EngineEffect, OutsideEffect, SeekPeers
 from mirrord.core.records.ids import Address, CollectionId, ShardKey, to_text
 
 FOLDER_CHARACTERS: Final = 16
@@ -79,11 +79,14 @@ class ShardTransfer:
 class EngineStatistics:
     """A snapshot, at most a second old.  Totals count since the engine started.
 
+    Of the downloaded bytes ``failed_bytes`` did not hash right, ``redundant_bytes`` were here already.
     ``dht_nodes`` is how many nodes of the DHT are in its routing tables: 0 where it does not work.
     """
 
     downloaded_payload_bytes: int = 0
     uploaded_payload_bytes: int = 0
+    failed_bytes: int = 0
+    redundant_bytes: int = 0
     shards: tuple[ShardTransfer, ...] = ()
     alerts_dropped: int = 0
     listening_port: int = 0
@@ -108,6 +111,10 @@ class Engine(Protocol):
 
     def seek(self, effect: SeekPeers) -> None:
         """Look for a collection's nodes in the DHT, if there is one; what is found comes back as events."""
+        ...
+
+    def ask_outside(self, effect: OutsideEffect) -> None:
+        """Ask about outside seeders and return at once; the answer comes as an event."""
         ...
 
     async def listen_on(self, interfaces: str) -> None:

@@ -11,7 +11,7 @@ from typing import Final
 import structlog
 import trio
 
-from mirrord.core.effects import AddSwarmMembers, EngineEffect, PauseFetching, ResumeFetching, SeekPeers
+from mirrord.core.effects import AddSwarmMembers, EngineEffect, OutsideEffect, PauseFetching, ResumeFetching, SeekPeers
 from mirrord.core.errors import EngineError
 from mirrord.core.events import DiskFilled, Event
 from mirrord.core.records.ids import Sha256, ShardKey
@@ -30,6 +30,7 @@ from mirrord.torrents.dht import Dht, load_dht_state
 from mirrord.torrents.engine import EngineSettings, EngineStatistics
 from mirrord.torrents.listening import Listening, check_free
 from mirrord.torrents.orders import Order
+from mirrord.torrents.outside import Outside
 from mirrord.torrents.resume import ResumeFolder
 from mirrord.torrents.session import Session
 from mirrord.torrents.shard_worker import ShardWorker
@@ -78,6 +79,7 @@ class LibtorrentEngine:
         self._listening = Listening()
         self._listens_on = settings.listen_interfaces
         self._dht: Dht | None = None
+        self._outside: Outside | None = None
         self._disk_filled = trio.Event()
         self._work_came = trio.Event()
         self._refreshed = trio.Event()
@@ -94,6 +96,8 @@ class LibtorrentEngine:
         return EngineStatistics(
             downloaded_payload_bytes=self._counted.downloaded,
             uploaded_payload_bytes=self._counted.uploaded,
+            failed_bytes=self._counted.failed,
+            redundant_bytes=self._counted.redundant,
             shards=tuple(self._workers[key].place.transfer() for key in sorted(self._workers)),
             alerts_dropped=self._alerts_dropped,
             listening_port=self._listening.port,
@@ -117,6 +121,7 @@ class LibtorrentEngine:
         kept = await trio.to_thread.run_sync(load_dht_state, settings.dht.state) if settings.dht is not None else None
         session = Session(settings, kept)
         self._dht = Dht(settings.dht, session, self._emit)
+        self._outside = Outside(self._dht, self._emit)
         resume = ResumeFolder(settings.resume_folder)
         self._shop = Workshop(session, settings.data_folder, resume, self._read_torrent, self._emit)
         try:
@@ -169,6 +174,11 @@ class LibtorrentEngine:
         """Look for a collection's nodes in the DHT, if there is one; what is found comes back as events."""
         if self._dht is not None and not self._stopping.is_set():
             self._dht.seek(effect)
+
+    def ask_outside(self, effect: OutsideEffect) -> None:
+        """Ask about outside seeders and return at once; the answer comes as an event."""
+        if self._outside is not None and self._nursery is not None and not self._stopping.is_set():
+            self._nursery.start_soon(self._outside.carry_out, effect)
 
     async def listen_on(self, interfaces: str) -> None:
         """Listen elsewhere from now on; connections over TCP stay.  One call at a time.
@@ -259,7 +269,7 @@ class LibtorrentEngine:
             case ListeningChanged():
                 self._listening.take_in(alert)
             case DhtAnswered():
-                if self._dht is not None:
+                if self._dht is not None and self._outside is not None and not self._outside.take_in(alert):
                     self._dht.take_in(alert)
             case _:
                 self._route_to_worker(alert.torrent, alert)

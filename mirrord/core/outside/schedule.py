@@ -49,7 +49,10 @@ class _Columns:
 
 
 class Schedule:
-    """The questions to one place.  ``asking`` are the shards of the one that is open."""
+    """The questions to one place.
+
+    ``asking`` are the shards of the one that is open; ``asked`` counts questions, ``failed`` those without an answer.
+    """
 
     def __init__(self, gap_seconds: float, again_seconds: float, backoff_max_seconds: float) -> None:
         self._gap = gap_seconds
@@ -61,17 +64,24 @@ class Schedule:
         self._turn = 0
         self._give_up_at = 0.0
         self.asking: tuple[ShardKey, ...] = ()
+        self.asked = 0
+        self.failed = 0
+
+    @property
+    def ready_at(self) -> float:
+        """Monotonic seconds at which the next question may be asked, if none is open."""
+        return self._ready_at if self._ready_at is not None else -np.inf
 
     @property
     def next_deadline(self) -> float:
         """Monotonic seconds at which to look again."""
-        if self.asking:
-            return self._give_up_at
-        return self._ready_at if self._ready_at is not None else -np.inf
+        return self._give_up_at if self.asking else self.ready_at
 
     def is_ready(self, now: Instant) -> bool:
-        """Whether a question may be asked now.  The first waits for a gap, too: a daemon that starts over and over
-        asks no more than one that runs."""
+        """Whether a question may be asked now.
+
+        The first one waits for a gap, too: a daemon that starts over and over asks no more than one that runs.
+        """
         if self._ready_at is None:
             self._ready_at = now.monotonic_seconds + self._gap
         return now.monotonic_seconds >= self._ready_at
@@ -104,6 +114,7 @@ class Schedule:
     def ask(self, shards: Sequence[ShardKey], now: Instant) -> None:
         """A question about these goes out now, or the next part of the one that is open."""
         self.asking = tuple(shards)
+        self.asked += 1
         self._ready_at = now.monotonic_seconds + self._gap
         self._give_up_at = self._ready_at + limits.OUTSIDE_ANSWER_SECONDS
 
@@ -124,6 +135,7 @@ class Schedule:
         """Nobody answered: wait longer before the next question, and let others go before these shards."""
         self._close(now.monotonic_seconds)
         self._failures += 1
+        self.failed += 1
         pause = self._gap * 2.0 ** min(self._failures, _GAPS_DOUBLED_MAX)
         self._ready_at = now.monotonic_seconds + min(pause, self._backoff_max)
 

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 import trio
-from running_engine import MadeShard, loopback_settings, make_folders, make_shard, member, origin
+from running_engine import PIECE, WAIT_SECONDS, MadeShard, loopback_settings, make_folders, make_shard, member, origin
 
 from mirrord.core.effects import PauseFetching
 from mirrord.core.errors import EngineError
-from mirrord.core.events import FetchFailed, FetchProgressed, HoldingFailed, HoldingVerified
+from mirrord.core.events import FetchFailed, FetchProgressed, HoldingFailed, HoldingVerified, ShardRemoved
 from mirrord.torrents.alerts import AlertsLost, TorrentFailed
 from mirrord.torrents.engine import Engine, TransferState
 from mirrord.torrents.libtorrent_engine import LibtorrentEngine
@@ -197,3 +197,28 @@ def test_a_slow_node_delays_only_what_it_is_told(tmp_path: Path, shard: MadeShar
             await fetcher.wait_until(lambda now: now.downloaded_payload_bytes >= shard.built.payload_bytes)
 
     trio.run(never_take)
+
+
+def test_what_does_not_hash_right_is_counted_and_stays_counted(tmp_path: Path) -> None:
+    """The holder seeds a file that has changed since it was read; another whole one helps out."""
+    shard = make_shard(tmp_path / "source", {"one": 8 * PIECE})
+    rotten = make_shard(tmp_path / "rotten", {"one": 8 * PIECE})
+    changed = bytearray((rotten.source / "one").read_bytes())
+    changed[3 * PIECE] ^= 1
+
+    async def fetch_from_both() -> None:
+        async with origin(tmp_path / "a", rotten) as liar, member(tmp_path / "b", shard) as fetcher:
+            (rotten.source / "one").write_bytes(changed)
+            await fetcher.do(shard.fetch(liar))
+            with trio.fail_after(WAIT_SECONDS):
+                while not (seen := await fetcher.engine.wait_for_statistics()).failed_bytes:
+                    pass
+            async with origin(tmp_path / "c", shard) as honest:
+                await fetcher.until_verified(shard.more(honest))
+            await fetcher.do(shard.remove(delete_files=True))
+            await fetcher.wait_for(ShardRemoved)
+            after = await fetcher.engine.wait_for_statistics()
+            assert after.failed_bytes >= seen.failed_bytes >= PIECE
+            assert after.downloaded_payload_bytes >= 9 * PIECE
+
+    trio.run(fetch_from_both)

@@ -9,6 +9,7 @@ from mirrord.core import events as ev
 from mirrord.core.announcing import NodeSettings
 from mirrord.core.clock import Instant
 from mirrord.core.node import Node
+from mirrord.core.outside.types import OutsideSettings
 from mirrord.core.records.codec import encode_manifest_body
 from mirrord.core.records.ids import Address, CollectionId, NodeId, SessionId, Sha256, ShardIndex, ShardKey
 from mirrord.core.records.kinds import Announcement, CollectionState, ManifestBody
@@ -38,10 +39,15 @@ class ScriptedNode:
         key: SigningKey | None = None,
         obey_withdrawals: bool = True,
         refused_rights: tuple[str, ...] = (),
+        outside: OutsideSettings | None = None,
     ) -> None:
         self.key = key or signing_key(OWN)
         self.settings = NodeSettings(
-            timing, pledge_bytes, refused_rights=refused_rights, obey_withdrawals=obey_withdrawals
+            timing,
+            pledge_bytes,
+            refused_rights=refused_rights,
+            obey_withdrawals=obey_withdrawals,
+            outside=outside or OutsideSettings(),
         )
         self.now = NOW
         self.memory = Memory()

@@ -195,9 +195,11 @@ def test_a_claim_settles_becomes_a_fetch_and_then_a_holding() -> None:
 def test_a_failed_fetch_is_deleted_banned_for_a_while_and_tried_again() -> None:
     scripted = node_with(shards=1, timing=DEMO)
     index = fetching(scripted)
+    scripted.tell(ev.FetchProgressed(shard(index), 55, 100))
     effects = scripted.tell(ev.FetchFailed(shard(index), "a tracker said no"))
     (removal,) = only(effects, ef.RemoveShard)
     assert removal.delete_files
+    assert scripted.node.statistics(scripted.now).node.given_up_bytes == MB * 55 // 100
     scripted.tell(ev.ShardRemoved(shard(index)))
     part = scripted.part()
     assert part is not None and not part.claims
