@@ -66,7 +66,7 @@ class Keys(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     metrics_all_shards: Annotated[
         bool,
         _says(
-            "Give every shard a series of its own on /metrics, and not only the worst 200 of a collection."
+            "Give every shard a series of its own on /metrics, and not only the worst 170 of a collection."
             " The default is no: 100,000 series are a page of 12 MB."
         ),
     ] = False

@@ -15,8 +15,8 @@ from mirrord.core.coverage.types import COUNTED_KINDS, KindCoverage, ReplicaKind
 from mirrord.core.statistics import BandCoverage, CollectionStatistics
 from mirrord.metrics.families import Named, gauge
 
-SHARD_SERIES_MAX: Final = 200
-"""Shards with a series of their own: more would make a page of a large, sick collection unreadable."""
+SHARD_SERIES_MAX: Final = 170
+"""Shards with a series of their own: as many as leave a collection, all in all, below 600 series."""
 
 LEVELS: Final = ("1", "2", "3", "target")
 _NO_AUDITS: Final = "Nothing is verified or disputed before there are audits."

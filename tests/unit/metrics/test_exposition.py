@@ -3,9 +3,13 @@
 import time
 from dataclasses import fields
 
+import numpy as np
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from mirrord.core.coverage.domains import DOMAINS, Placed
+from mirrord.core.placement.bands import Band
+from mirrord.core.placement.pairs import Pairs
 from mirrord.core.records.ids import CollectionId, to_short_text, to_text
 from mirrord.core.statistics import Counters, ShardRole, Statistics, Transfer
 from mirrord.metrics.exposition import About, FailureCollector, Snapshot, SnapshotCollector, write_page
@@ -16,9 +20,13 @@ OWN = to_short_text(collection_id(1))
 Page = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
 
-def page_of(statistics: Statistics) -> Page:
+def text_of(statistics: Statistics) -> str:
     snapshot = Snapshot(statistics, NETWORK, Transfer(uploaded_bytes=7, downloaded_bytes=5))
-    text = write_page(SnapshotCollector(snapshot, About("0.1.0"), time.perf_counter())).decode()
+    return write_page(SnapshotCollector(snapshot, About("0.1.0"), time.perf_counter())).decode()
+
+
+def page_of(statistics: Statistics) -> Page:
+    text = text_of(statistics)
     samples = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
     page = {(sample.name, frozenset(sample.labels.items())): float(sample.value) for sample in samples}
     assert len(page) == len(samples), "two samples with the same labels"
@@ -158,3 +166,15 @@ def test_a_failure_page_shows_no_value_of_the_network() -> None:
     assert "mirrord_scrape_failed 1.0" in text
     assert "mirrord_scrape_errors_total 3.0" in text
     assert "mirrord_shards" not in text and "mirrord_nodes" not in text
+
+
+def test_a_sick_collection_of_3000_shards_has_at_most_600_series_and_a_page_of_100_kb() -> None:
+    shards = [make_shard(index, replicas=index % 3, band=tuple(Band)[index * 5 // 3_000]) for index in range(3_000)]
+    said = tuple((f"operator {node}", f"10.0.{node}.0/24", "NL", 64_500 + node) for node in range(4))
+    copies = Pairs(np.arange(3_000, dtype=np.int32) % 4, np.arange(3_000, dtype=np.int32))
+    placed = Placed(copies, np.ones(4, dtype=np.bool_), said)
+    text = text_of(make_statistics([make_collection(shards, placed=placed)]))
+    series = [line for line in text.splitlines() if "collection=" in line]
+    assert all(f'domain="{domain}"' in text for domain in DOMAINS)
+    assert 500 < len(series) <= 600
+    assert len(text) < 100_000
