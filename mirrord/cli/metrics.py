@@ -79,7 +79,7 @@ def own_group(config: Config, host: str, node: str) -> Group:
             'set metrics_listen = "127.0.0.1:7780" and start the daemon again',
         )
     labels = {"node": node} if node else {}
-    if getattr(config, "metrics_tls_certificate", None) is not None:
+    if config.metrics_tls is not None:
         labels["__scheme__"] = "https"  # Prometheus takes it for this target and keeps no such label
     return Group((reachable_address(config.metrics_listen, host),), labels)
 
@@ -108,21 +108,21 @@ def merge_groups(kept: Sequence[Group], new: Sequence[Group]) -> tuple[Group, ..
 
     Merging the same again changes nothing.
     """
-    nodes = {group.node: group for group in new if group.node}
-    own_targets = {target for group in nodes.values() for target in group.targets}
-    merged = [
-        Group(left, group.labels)
-        for group in kept
-        if not group.node or group.node not in nodes
-        if (left := tuple(target for target in group.targets if target not in own_targets))
-    ]
-    known = {target for group in merged for target in group.targets} | own_targets
-    for group in new:
-        added = group.targets if group.node else tuple(target for target in group.targets if target not in known)
-        if added:
-            merged.append(Group(added, group.labels))
-            known.update(added)
-    return tuple(merged)
+    own = {group.node: group for group in new if group.node}
+    own_nodes, own_targets = set(own), {target for group in own.values() for target in group.targets}
+    known = set(own_targets)
+    merged: list[Group] = []
+    for group in kept:
+        if group.node in own:
+            merged.append(own.pop(group.node))  # in its place, so that merging again changes nothing
+            continue
+        left = tuple(target for target in group.targets if target not in own_targets)
+        if left and group.node not in own_nodes:
+            merged.append(Group(left, group.labels))
+            known.update(left)
+    merged.extend(own.values())
+    others = [Group(tuple(t for t in group.targets if t not in known), group.labels) for group in new if not group.node]
+    return (*merged, *(group for group in others if group.targets))
 
 
 def render_groups(groups: Sequence[Group]) -> str:
@@ -135,6 +135,8 @@ def render_groups(groups: Sequence[Group]) -> str:
 
 def read_groups(file: Path) -> tuple[Group, ...]:
     """Return what ``file`` says, nothing where it is not there; raise UsageError where it is something else."""
+    if file.exists() and not file.is_file():
+        raise UsageError(f"{file} is not a file", "give --write the name of a file in a folder that Prometheus reads")
     try:
         return parse_groups(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
