@@ -2,7 +2,7 @@
 # Needs Python 3.11 to 3.13 with venv, and make; nothing else.  PYTHON=... names another interpreter.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench fuzz placement-report dashboards lint-dashboards proto lock clean
+.PHONY: help demo test lint bench fuzz placement-report pictures dashboards lint-dashboards proto lock clean
 ARGS ?=
 BIN := .venv/bin
 
@@ -49,14 +49,16 @@ dashboards: .venv/.installed-dev  ## generate deploy/grafana/dashboards/*.json
 lint-dashboards: .venv/.installed-dev build/grafana-lint/.installed  ## check the dashboards by Grafana's own types (needs npm)
 	@$(BIN)/python deploy/grafana/lint/write_types.py build/grafana-lint
 	@node build/grafana-lint/node_modules/typescript/bin/tsc --project build/grafana-lint
-	@$(BIN)/python -m pytest -q tests/contract/test_grafana_dashboards.py tests/contract/test_grafana_queries.py \
-	    tests/contract/test_grafana_provisioning.py
+	@$(BIN)/python -m pytest -q $(wildcard tests/contract/test_grafana_*.py)
 
 build/grafana-lint/.installed: deploy/grafana/lint/package.json deploy/grafana/lint/tsconfig.json
 	@echo 'Installing what deploy/grafana/lint/package.json pins into build/grafana-lint'
 	@mkdir -p $(@D) && cp $^ $(@D)
 	@cd $(@D) && npm install --no-audit --no-fund --no-package-lock --ignore-scripts --loglevel=error
 	@touch $@
+
+pictures: .venv/.installed-dev  ## draw the pictures of the README from one run of the demo (wants chromium)
+	@$(BIN)/python docs/pictures/make_pictures.py
 
 proto: .venv/.installed-dev  ## generate the Python code of proto/*.proto
 	@$(BIN)/python proto/generate.py

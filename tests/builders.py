@@ -19,6 +19,7 @@ from mirrord.core.statistics import (
     Measures,
     NetworkStatistics,
     NodeStatistics,
+    OutsideSource,
     PeerStatistics,
     ReplicaKind,
     ShardRole,
@@ -180,6 +181,8 @@ COUNTERS = Counters(
     blobs_fetched=13,
     holdings_released=3,
     limits_reached={"RECORDS_PER_COLLECTION_MAX": 4},
+    outside_lookups={OutsideSource.DHT: 40},
+    outside_failures={OutsideSource.DHT: 1},
 )
 
 NETWORK = NetworkStatistics(

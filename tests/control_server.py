@@ -21,7 +21,7 @@ from mirrord.core.records.ids import CollectionId, NodeId, ShardIndex
 from mirrord.core.records.kinds import Admission, Grant
 from mirrord.core.records.record import open_record
 from mirrord.core.records.roll import Roll, call_roll
-from mirrord.core.statistics import Statistics, Transfer
+from mirrord.core.statistics import Happening, Statistics, Transfer
 from mirrord.http.messages import HttpLimits
 from mirrord.http.unix import socket_address
 from tests.builders import ScriptedReasons, collection_id, decisions_on, make_statistics
@@ -45,6 +45,7 @@ class ScriptedDaemon:
     supposed: list[int | None] = field(default_factory=list)
     dht_nodes: int = 0
     words: tuple[Admission, ...] = ()
+    happened: tuple[Happening, ...] = ()
 
     def statistics(self) -> Statistics:
         return self.snapshots.pop(0) if len(self.snapshots) > 1 else self.snapshots[0]
@@ -58,7 +59,17 @@ class ScriptedDaemon:
         return {each.collection: ScriptedReasons(decisions_on(each.shards)) for each in joined if not each.leaving_by}
 
     def transfer(self) -> Transfer:
-        return Transfer(5_000_000_000, 400_000_000_000, 1_250_000, 12_500_000, self.dht_nodes)
+        return Transfer(
+            uploaded_bytes=5_000_000_000,
+            downloaded_bytes=400_000_000_000,
+            upload_bytes_per_second=1_250_000,
+            download_bytes_per_second=12_500_000,
+            dht_nodes=self.dht_nodes,
+        )
+
+    def happenings(self) -> tuple[Happening, ...]:
+        """Return what a test says has happened."""
+        return self.happened
 
     async def _do(self, *asked: object) -> None:
         self.asked.append(asked)

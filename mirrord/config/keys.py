@@ -59,8 +59,8 @@ class Keys(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     metrics_listen: Annotated[
         str,
         _says(
-            "Where Prometheus reads /metrics. The default is this machine alone, as what a node holds is nobody"
-            " else's business; empty turns it off."
+            "Where Prometheus reads /metrics, and a browser the status page. The default is this machine alone, as what"
+            " a node holds is nobody else's business; empty turns it off."
         ),
     ] = "127.0.0.1:7780"
     metrics_all_shards: Annotated[

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from mirrord import sizes
 from mirrord.core import limits
 from mirrord.core.errors import UsageError
+from mirrord.core.outside.bounds import TRACKERS_MAX
 from mirrord.core.records.ids import Address, address_from_text
 
 SOCKET_PATH_MAX_BYTES: Final = 107
@@ -87,8 +88,8 @@ def parse_reachable(texts: Sequence[str]) -> tuple[Address, ...]:
 
 def parse_trackers(texts: Sequence[str]) -> tuple[str, ...]:
     """Return where to scrape; each tracker once."""
-    if len(texts) > limits.OUTSIDE_TRACKERS_MAX:
-        raise UsageError(f"{len(texts)} trackers are too many", f"give {limits.OUTSIDE_TRACKERS_MAX} at most")
+    if len(texts) > TRACKERS_MAX:
+        raise UsageError(f"{len(texts)} trackers are too many", f"give {TRACKERS_MAX} at most")
     return tuple(dict.fromkeys(_parse_tracker(text) for text in texts))
 
 

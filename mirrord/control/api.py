@@ -1,6 +1,6 @@
 """What the control interface needs of a daemon.  The daemon implements it, tests fake it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -8,7 +8,7 @@ from mirrord.core.planning import Reasons
 from mirrord.core.records.ids import CollectionId, NodeId, ShardIndex
 from mirrord.core.records.kinds import Grant
 from mirrord.core.records.roll import Roll
-from mirrord.core.statistics import Statistics, Transfer
+from mirrord.core.statistics import Happening, Statistics, Transfer
 
 
 class ControlApi(Protocol):
@@ -32,6 +32,10 @@ class ControlApi(Protocol):
 
     def transfer(self) -> Transfer:
         """Return what the engine has moved."""
+        ...
+
+    def happenings(self) -> Sequence[Happening]:
+        """Return what happened here last, the newest last."""
         ...
 
     async def join(self, invitation: str) -> CollectionId:

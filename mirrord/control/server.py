@@ -15,6 +15,7 @@ import trio
 
 from mirrord.control.answers import answer, failure, not_found, parse_wish, refuse_in_json, wrong_method
 from mirrord.control.api import ControlApi
+from mirrord.control.coverage_answer import COLUMNS, COLUMNS_MAX, coverage_answer, events_answer
 from mirrord.control.errors import UnknownCollectionError
 from mirrord.control.lookup import chosen_collections, chosen_shards, find_collection, held_shards
 from mirrord.control.members_answer import members_answer
@@ -82,6 +83,8 @@ class ControlServer:
             "/v1/peers": _Route("GET", self._peers),
             "/v1/collections": _Route("GET", self._collections),
             "/v1/shards": _Route("GET", self._shards),
+            "/v1/coverage": _Route("GET", self._coverage),
+            "/v1/events": _Route("GET", self._events),
             "/v1/plan": _Route("GET", self._plan),
             "/v1/collections/join": _Route("POST", self._join),
             "/v1/collections/import": _Route("POST", self._import),
@@ -146,6 +149,16 @@ class ControlServer:
         return await self._shaped(
             lambda statistics: shards_from_statistics(statistics, chosen_shards(statistics, collection, shard))
         )
+
+    async def _coverage(self, request: Request) -> Response:
+        wanted, columns = request.query.get("collection", ""), _columns(request.query.get("columns", ""))
+        return await self._shaped(
+            lambda statistics: coverage_answer(statistics, chosen_collections(statistics, wanted), columns)
+        )
+
+    async def _events(self, request: Request) -> Response:
+        happenings = self._api.happenings()
+        return await self._shaped(lambda statistics: events_answer(statistics.at, happenings))
 
     async def _plan(self, request: Request) -> Response:
         collection, shard = request.query.get("collection", ""), request.query.get("shard", "")
@@ -257,6 +270,13 @@ def _pledge(text: str) -> int | None:
     if text and not (text.isascii() and text.isdigit() and len(text) <= 19 and int(text) <= SIZE_MAX_BYTES):
         raise UsageError(f"{text[:40]!r} is not a pledge in bytes", "give a whole number: ?pledge_bytes=2000000000000")
     return int(text) if text else None
+
+
+def _columns(text: str) -> int:
+    """Return how many columns a heat map should have."""
+    if text and not (text.isascii() and text.isdigit() and len(text) <= 4 and 0 < int(text) <= COLUMNS_MAX):
+        raise UsageError(f"{text[:40]!r} is not a number of columns", f"give one from 1 to {COLUMNS_MAX}")
+    return int(text) if text else COLUMNS
 
 
 def _folder(text: str) -> Path:

@@ -119,7 +119,10 @@ class BandShape(Shape, frozen=True, kw_only=True):
 
 
 class CoverageShape(Shape, frozen=True, kw_only=True):
-    """How safe a collection is, withdrawn shards left out."""
+    """How safe a collection is, withdrawn shards left out.
+
+    ``backlog_bytes`` must be fetched until every shard has its target, ``surplus_bytes`` are held beyond the targets.
+    """
 
     shards: int
     min_replicas: int
@@ -130,6 +133,8 @@ class CoverageShape(Shape, frozen=True, kw_only=True):
     items_covered: SharesShape
     bytes_covered: SharesShape
     bands: tuple[BandShape, ...]
+    backlog_bytes: int = 0
+    surplus_bytes: int = 0
 
 
 class CollectionShape(Shape, frozen=True, kw_only=True):
@@ -137,7 +142,9 @@ class CollectionShape(Shape, frozen=True, kw_only=True):
 
     ``leaving_by`` is when a graceful leave seeds at most, 0 where there is none; ``parting`` means that all has
     been given up, and is told to others until ``parting_until``.  ``policy`` is open, vouched or listed; while
-    ``is_admitted`` is false, this node does not count here.
+    ``is_admitted`` is false, this node does not count here.  ``safety`` is lost, danger, below, waiting (for the
+    manifest) or safe, ``judgement`` the sentence to it.  ``stale_copies`` lie on nodes that fell silent and count no
+    more.  ``repair_eta_seconds`` is 0 where nothing is missing, null where nobody can tell; losses are those of a year.
     """
 
     id: str
@@ -157,10 +164,15 @@ class CollectionShape(Shape, frozen=True, kw_only=True):
     parting_until: int = 0
     policy: str = "open"
     is_admitted: bool = True
+    safety: str = ""
+    judgement: str = ""
+    stale_copies: int = 0
+    repair_eta_seconds: float | None = None
+    expected_shard_losses: float | None = None
 
 
 class Status(Answer, frozen=True, kw_only=True):
-    """Answers ``GET /v1/status``.  ``degraded``: some shard is below its target."""
+    """Answers ``GET /v1/status``.  ``degraded``: some shard is below its target; ``auditing``: copies are audited."""
 
     version: str
     degraded: bool
@@ -168,6 +180,7 @@ class Status(Answer, frozen=True, kw_only=True):
     transfer: TransferShape
     counters: CountersShape
     collections: tuple[CollectionShape, ...]
+    auditing: bool = False
 
 
 class Collections(Answer, frozen=True, kw_only=True):
@@ -239,7 +252,11 @@ class Members(Answer, frozen=True, kw_only=True):
 
 
 class ShardShape(Shape, frozen=True, kw_only=True):
-    """One shard as this node sees the network; ``role`` and ``percent`` are this node's own part."""
+    """One shard as this node sees the network; ``role`` and ``percent`` are this node's own part.
+
+    ``replicas`` are claimed by their holders, of which audits have confirmed ``verified``; ``stale`` ones, on nodes
+    that fell silent, and ``disputed`` ones, which audits did not find, do not count.
+    """
 
     collection: str
     index: int
@@ -255,6 +272,9 @@ class ShardShape(Shape, frozen=True, kw_only=True):
     role: str
     percent: int
     verified_at: int
+    verified: int = 0
+    stale: int = 0
+    disputed: int = 0
 
 
 class Shards(Answer, frozen=True, kw_only=True):

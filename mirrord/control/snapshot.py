@@ -19,6 +19,7 @@ from mirrord.control.shapes import (
     Status,
     TransferShape,
 )
+from mirrord.core.coverage.judging import Judgement, judge
 from mirrord.core.events import AddressSource
 from mirrord.core.records.ids import Address, to_text
 from mirrord.core.records.invitation import Invitation, format_invitation
@@ -29,6 +30,7 @@ from mirrord.core.statistics import (
     NodeStatistics,
     OwnAddress,
     PeerStatistics,
+    ReplicaKind,
     ShardRole,
     ShardStatus,
     Statistics,
@@ -38,7 +40,10 @@ from mirrord.core.statistics import (
 Chosen = Sequence[tuple[CollectionStatistics, Sequence[ShardStatus]]]
 """Collections, each with those of its shards that an answer is about."""
 
-_PPB: Final = 1_000_000_000
+PPB: Final = 1_000_000_000
+
+AUDITING: Final = False
+"""Whether copies are audited: a later version does.  Until then nothing is verified, and nobody should think so."""
 
 
 def status_from_statistics(statistics: Statistics, engine: Transfer, version: str) -> Status:
@@ -56,6 +61,7 @@ def status_from_statistics(statistics: Statistics, engine: Transfer, version: st
             dht_nodes=engine.dht_nodes,
         ),
         counters=_counters(statistics.counters),
+        auditing=AUDITING,
         collections=tuple(_collection(each, statistics.node.coordination) for each in statistics.collections),
     )
 
@@ -77,13 +83,18 @@ def shards_from_statistics(statistics: Statistics, chosen: Chosen) -> Shards:
         at=statistics.at,
         degraded=is_degraded(collection for collection, _ in chosen),
         collections=names_of(chosen),
-        shards=tuple(_shard(identity, shard) for identity, shard in flat(chosen)),
+        shards=tuple(shard_shape(identity, shard) for identity, shard in flat(chosen)),
     )
 
 
 def is_degraded(collections: Iterable[CollectionStatistics]) -> bool:
     """Return whether any shard is below its target."""
     return any(collection.coverage.below_target for collection in collections)
+
+
+def judged(collection: CollectionStatistics) -> Judgement:
+    """Return how safe a collection is, in a word and in a sentence."""
+    return judge(collection.shards, is_known=bool(collection.manifest_version))
 
 
 def invitation_to(collection: CollectionStatistics, bootstrap: tuple[Address, ...]) -> str:
@@ -163,6 +174,7 @@ def _counters(counters: Counters) -> CountersShape:
 
 
 def _collection(collection: CollectionStatistics, bootstrap: tuple[Address, ...]) -> CollectionShape:
+    table, durability, found = collection.shards, collection.durability, judged(collection)
     return CollectionShape(
         id=to_text(collection.collection),
         name=collection.name,
@@ -177,6 +189,11 @@ def _collection(collection: CollectionStatistics, bootstrap: tuple[Address, ...]
         records=collection.records,
         invitation=invitation_to(collection, bootstrap),
         coverage=_coverage(collection.coverage),
+        safety=found.safety.value,
+        judgement=found.text,
+        stale_copies=int(table.replicas[ReplicaKind.STALE][table.facts.standing].sum()),
+        repair_eta_seconds=durability.repair_eta_seconds,
+        expected_shard_losses=durability.expected_shard_losses,
         leaving_by=collection.leaving_by,
         parting_until=collection.parting_until,
         policy=collection.policy.name.lower(),
@@ -191,15 +208,17 @@ def _coverage(coverage: Coverage) -> CoverageShape:
         max_replicas=coverage.max_replicas,
         below_target=coverage.below_target,
         bytes_below_target=coverage.bytes_below_target,
-        demand_covered=_shares(coverage.demand_covered),
-        items_covered=_shares(coverage.items_covered),
-        bytes_covered=_shares(coverage.bytes_covered),
+        demand_covered=shares_shape(coverage.demand_covered),
+        items_covered=shares_shape(coverage.items_covered),
+        bytes_covered=shares_shape(coverage.bytes_covered),
+        backlog_bytes=coverage.backlog_bytes,
+        surplus_bytes=coverage.surplus_bytes,
         bands=tuple(
             BandShape(
                 band=band.band.value,
                 shards=band.shards,
                 bytes=band.bytes,
-                demand_share=band.demand_ppb / _PPB,
+                demand_share=band.demand_ppb / PPB,
                 by_replicas=band.by_replicas,
                 target_met=band.target_met,
             )
@@ -208,7 +227,8 @@ def _coverage(coverage: Coverage) -> CoverageShape:
     )
 
 
-def _shares(covered: tuple[float, float, float, float]) -> SharesShape:
+def shares_shape(covered: tuple[float, float, float, float]) -> SharesShape:
+    """Return the parts that have one, two, three and their target of replicas."""
     one, two, three, target = covered
     return SharesShape(one=one, two=two, three=three, target=target)
 
@@ -229,14 +249,15 @@ def _peer(peer: PeerStatistics) -> PeerShape:
     )
 
 
-def _shard(collection: str, shard: ShardStatus) -> ShardShape:
+def shard_shape(collection: str, shard: ShardStatus) -> ShardShape:
+    """Return one shard of the collection with this id."""
     return ShardShape(
         collection=collection,
         index=shard.index,
         name=shard.name,
         bytes=shard.bytes,
         band=shard.band.value,
-        demand_share=shard.demand_ppb / _PPB,
+        demand_share=shard.demand_ppb / PPB,
         rights=shard.rights,
         replicas=shard.replicas,
         target=shard.target,
@@ -245,4 +266,7 @@ def _shard(collection: str, shard: ShardStatus) -> ShardShape:
         role=shard.role.value,
         percent=shard.percent,
         verified_at=shard.verified_at,
+        verified=shard.verified,
+        stale=shard.stale,
+        disputed=shard.disputed,
     )

@@ -10,7 +10,9 @@ from mirrord.core.effects import (
     ForgetShard,
     PersistCollection,
     PersistRecord,
+    ReportShard,
     ShardState,
+    ShardTurn,
     StoreBlob,
 )
 from mirrord.core.errors import RecordError, RejectReason, UsageError
@@ -245,5 +247,7 @@ def _obey_withdrawals(state: NodeState, out: list[Effect]) -> None:
         return
     for own in state.custody.all():
         if own.shard.withdrawn and own.shard.name not in state.settings.pinned_shards:
+            if own.role is not ShardRole.RELEASING:
+                out.append(ReportShard(own.key, ShardTurn.WITHDRAWN))
             state.custody.release(own.key, True, out)
             state.changed()

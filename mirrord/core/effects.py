@@ -295,6 +295,47 @@ class ReportStanding:
     is_admitted: bool
 
 
+class ShardTurn(StrEnum):
+    """What has become of a shard on this node, where people may want to know."""
+
+    CLAIMED = "claimed"
+    YIELDED = "yielded"
+    FETCHED = "fetched"
+    MENDED = "mended"
+    CHECKED = "checked"
+    STALLED = "stalled"
+    RELEASED = "released"
+    WITHDRAWN = "withdrawn"
+
+
+@dataclass(frozen=True, slots=True)
+class ReportShard:
+    """Tell the operator what has become of a shard here.
+
+    Of a claim and of a release, ``replicas`` are claimed in the network before it, of ``target``; a fetch took so
+    many ``seconds``, None where an earlier run began it.
+    """
+
+    shard: ShardKey
+    turn: ShardTurn
+    replicas: int = 0
+    target: int = 0
+    seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReportCoverage:
+    """Tell the operator that a collection is safer than before, or (``is_worse``) less safe; ``text`` says how it is.
+
+    ``is_urgent``: somebody should look at it.
+    """
+
+    collection: CollectionId
+    text: str
+    is_worse: bool
+    is_urgent: bool
+
+
 PersistEffect = (
     PersistRecord
     | PersistSequence
@@ -313,14 +354,7 @@ NetworkEffect = Dial | ProbeAddress | SendMessage | CloseSession | ReadBlob
 
 OutsideEffect = LookUpSwarm | ScrapeTracker
 
-Effect = (
-    PersistEffect
-    | StoreBlob
-    | LinkShard
-    | EngineEffect
-    | NetworkEffect
-    | OutsideEffect
-    | Warn
-    | SeekPeers
-    | ReportStanding
-)
+ToldEffect = Warn | ReportStanding | ReportShard | ReportCoverage
+"""What the operator is told, and nobody has to do anything about."""
+
+Effect = PersistEffect | StoreBlob | LinkShard | EngineEffect | NetworkEffect | OutsideEffect | SeekPeers | ToldEffect

@@ -347,27 +347,6 @@ LOCAL_PLACES_MAX: Final = 32
 PORT_FILE_MAX_BYTES: Final = 64
 """The file in which a VPN program says which port it forwards: one number, perhaps with a line end."""
 
-# --- outside seeders ---
-
-OUTSIDE_TRACKERS_MAX: Final = 8
-"""Trackers to ask about outside seeders: an operator names them by hand, and most seeders tell several."""
-
-OUTSIDE_SCRAPE_HASHES_MAX: Final = 74
-"""Torrents in one scrape: what fits into one UDP packet (BEP 15)."""
-
-OUTSIDE_REPLY_MAX_BYTES: Final = 64 * KIB
-"""A tracker's answer over HTTP: 74 torrents with long names take a tenth of it."""
-
-OUTSIDE_MEMBERS_MAX: Final = 1_000
-"""Swarm members that one lookup in the DHT takes in.  Each DHT node tells a hundred at most, and anybody can put
-there as many as he likes; whoever has so many copies needs no help."""
-
-OUTSIDE_SEEDERS_MAX: Final = 10_000
-"""Outside seeders of one shard that are believed to be there: more is shown as so many."""
-
-OUTSIDE_ANSWER_SECONDS: Final = 120.0
-"""A question about outside seeders that was not answered so long after it should have been never will be."""
-
 # --- budgets: what one peer may cost ---
 
 PEER_RECEIVED_BURST_BYTES: Final = 64 * MIB

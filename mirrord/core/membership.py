@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mirrord.core.clock import Instant
+from mirrord.core.coverage.judging import Safety
 from mirrord.core.coverage.lifetimes import Lifetimes
 from mirrord.core.coverage.table import NO_FACTS, ShardFacts
 from mirrord.core.effects import NOTHING_MEASURED, Measured
@@ -55,7 +56,7 @@ class Membership:
     ``leaving_by`` is the unix second until which a graceful leave seeds at most, 0 where nobody leaves;
     ``taken`` are the announcements that the roster has taken over.  ``body_wanted`` is the body that is
     being fetched; ``waiting`` are shards of an earlier run whose meaning only the manifest can tell.
-    ``is_admitted`` is whether this node counts here.
+    ``is_admitted`` is whether this node counts here, ``safety`` how safe the collection was at the last look.
     """
 
     collection: CollectionId
@@ -73,6 +74,7 @@ class Membership:
     is_admitted: bool = True
     shards: ShardColumns | None = None
     facts: ShardFacts = NO_FACTS
+    safety: Safety | None = None
     measured: Measured = NOTHING_MEASURED
     _lifetimes: Lifetimes | None = None
     taken: dict[NodeId, Announcement] = field(default_factory=dict)

@@ -7,7 +7,7 @@ from mirrord.core.announcing import NodeSettings
 from mirrord.core.clock import Instant
 from mirrord.core.collecting import leave
 from mirrord.core.custody import OwnShard
-from mirrord.core.effects import Effect
+from mirrord.core.effects import Effect, ReportShard, ShardTurn
 from mirrord.core.membership import Membership, Sight, refusal_of
 from mirrord.core.placement.decisions import Decision, Explainer
 from mirrord.core.placement.outlook import Outlook, look_ahead
@@ -79,6 +79,7 @@ def _apply(state: NodeState, membership: Membership, made: Plan, now: Instant, o
     for index in made.yields:
         state.custody.release(ShardKey(collection, index), True, out)
         state.counts["claims_yielded"] += 1
+        out.append(ReportShard(ShardKey(collection, index), ShardTurn.YIELDED))
     for index in made.starts:
         shard = _shard(membership, index)
         state.custody.start(ShardKey(collection, index), state.lease_until(shard, now), now, out)
@@ -87,6 +88,7 @@ def _apply(state: NodeState, membership: Membership, made: Plan, now: Instant, o
         shard = _shard(membership, index)
         state.custody.claim(ShardKey(collection, index), shard, state.lease_until(shard, now), now)
         state.counts["claims_made"] += 1
+        out.append(_counted(state, membership, index, ShardTurn.CLAIMED))
     for index in (*made.announce, *made.withdraw):
         announced = now if index in made.announce else None
         state.custody.announce_release(ShardKey(collection, index), announced)
@@ -94,8 +96,14 @@ def _apply(state: NodeState, membership: Membership, made: Plan, now: Instant, o
         state.custody.release(ShardKey(collection, index), True, out)
         membership.released_at = now.monotonic_seconds
         state.counts["holdings_released"] += 1
+        out.append(_counted(state, membership, index, ShardTurn.RELEASED))
     if made != Plan():
         state.changed()
+
+
+def _counted(state: NodeState, membership: Membership, index: ShardIndex, turn: ShardTurn) -> ReportShard:
+    claimed = state.census.tally(membership.collection).claimed(len(membership.targets))
+    return ReportShard(ShardKey(membership.collection, index), turn, int(claimed[index]), membership.targets[index])
 
 
 def _shard(membership: Membership, index: ShardIndex) -> Shard:
@@ -125,6 +133,8 @@ def _give_up_stalled(state: NodeState, now: Instant, out: list[Effect]) -> None:
     oldest = now.monotonic_seconds - state.settings.timing.claim_stall_seconds
     for own in state.custody.all():
         if own.role is ShardRole.FETCHING and own.progressed_at < oldest and not state.paused:
+            if not own.verified_at:
+                out.append(ReportShard(own.key, ShardTurn.STALLED))
             fail(state, own, now, out)
 
 

@@ -82,8 +82,8 @@ def _counters(state: NodeState) -> Counters:
         records_rejected=dict(state.gossip.rejected),
         limits_reached=dict(state.gossip.limits_reached),
         addresses_found=dict(state.gossip.book.found),
-        outside_asked=dict(state.survey.asked),
-        outside_failed=dict(state.survey.failed),
+        outside_lookups=dict(state.survey.asked),
+        outside_failures=dict(state.survey.failed),
     )
 
 

@@ -4,7 +4,8 @@ from typing import assert_never
 
 from mirrord.core import events as ev
 from mirrord.core.clock import Instant
-from mirrord.core.effects import Effect, PauseFetching, ResumeFetching
+from mirrord.core.custody import OwnShard
+from mirrord.core.effects import Effect, PauseFetching, ReportShard, ResumeFetching, ShardTurn
 from mirrord.core.placement.ranks import with_margin
 from mirrord.core.planning import fail
 from mirrord.core.state import NodeState
@@ -56,6 +57,8 @@ def _progressed(state: NodeState, event: ev.FetchProgressed, now: Instant) -> No
 def _verified(state: NodeState, event: ev.HoldingVerified, now: Instant, out: list[Effect]) -> None:
     own = state.custody.get(event.shard)
     was_fetching = own is not None and own.role is ShardRole.FETCHING
+    if own is not None and own.role is not ShardRole.RELEASING:
+        out.append(_good_news(own, now))
     state.speed.forget(event.shard)
     membership = state.memberships.get(event.shard.collection)
     if membership is not None:
@@ -63,6 +66,16 @@ def _verified(state: NodeState, event: ev.HoldingVerified, now: Instant, out: li
     if state.custody.verified(event.shard, now, out):
         state.counts["fetches_finished"] += was_fetching
         state.changed()
+
+
+def _good_news(own: OwnShard, now: Instant) -> ReportShard:
+    """Say that all of a shard is here and right; called before custody knows."""
+    if own.role is not ShardRole.FETCHING:
+        return ReportShard(own.key, ShardTurn.CHECKED)
+    if own.verified_at:
+        return ReportShard(own.key, ShardTurn.MENDED)
+    seconds = None if own.restored else now.monotonic_seconds - own.since.monotonic_seconds
+    return ReportShard(own.key, ShardTurn.FETCHED, seconds=seconds)
 
 
 def _holding_failed(state: NodeState, event: ev.HoldingFailed, now: Instant, out: list[Effect]) -> None:

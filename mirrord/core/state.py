@@ -10,7 +10,7 @@ from mirrord.core.custody import Custody
 from mirrord.core.gossip.gossip import Gossip
 from mirrord.core.membership import Membership
 from mirrord.core.outside.survey import Survey
-from mirrord.core.outside.types import PACES
+from mirrord.core.outside.types import pace_of
 from mirrord.core.placement.claims import lease_seconds
 from mirrord.core.records.ids import Address, CollectionId, NodeId, Sha256, ShardKey
 from mirrord.core.records.kinds import Shard
@@ -53,7 +53,7 @@ class NodeState:
 
     def __post_init__(self) -> None:
         self.census = Census(self.own, self.settings.timing)
-        self.survey = Survey(self.settings.outside, PACES[self.settings.timing.name])
+        self.survey = Survey(self.settings.outside, pace_of(self.settings.timing))
 
     def count(self, now: Instant) -> None:
         """Bring the counts of replicas up to the records, the holdings and the clock of this moment."""

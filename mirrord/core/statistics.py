@@ -128,8 +128,8 @@ class Counters:
     ``gossip_rounds`` are those that this node began, ``gossip_rounds_answered`` those of its peers, of which
     ``gossip_rounds_agreed`` showed that both knew the same.
     ``limits_reached`` counts the limits of the core that bit, by their names in ``limits.py``;
-    ``addresses_found`` the addresses of peers that were new, by who told us.  ``outside_asked`` are questions about
-    outside seeders, ``outside_failed`` those that nobody answered, by source that is asked.
+    ``addresses_found`` the addresses of peers that were new, by who told us.  ``outside_lookups`` are questions about
+    outside seeders, ``outside_failures`` those that nobody answered, by source that is asked.
     """
 
     claims_made: int = 0
@@ -151,8 +151,8 @@ class Counters:
     blobs_fetched: int = 0
     limits_reached: Mapping[str, int] = field(default_factory=dict)
     addresses_found: Mapping[AddressSource, int] = field(default_factory=dict)
-    outside_asked: Mapping[OutsideSource, int] = field(default_factory=dict)
-    outside_failed: Mapping[OutsideSource, int] = field(default_factory=dict)
+    outside_lookups: Mapping[OutsideSource, int] = field(default_factory=dict)
+    outside_failures: Mapping[OutsideSource, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +170,14 @@ class Transfer:
     upload_bytes_per_second: int = 0
     download_bytes_per_second: int = 0
     dht_nodes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Happening:
+    """Something that happened on this node, in words for people, made harmless and short; ``at`` is unix seconds."""
+
+    at: float
+    text: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """The daemon as the control interface and the metrics see it."""
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import trio
@@ -15,7 +15,7 @@ from mirrord.core.records.ids import CollectionId, NodeId, Sha256, ShardIndex, S
 from mirrord.core.records.invitation import parse_invitation
 from mirrord.core.records.kinds import Grant, Shard
 from mirrord.core.records.roll import Roll
-from mirrord.core.statistics import NetworkStatistics, ShardRole, Statistics, Transfer
+from mirrord.core.statistics import Happening, NetworkStatistics, ShardRole, Statistics, Transfer
 from mirrord.daemon.loop import NodeLoop, read_clocks
 from mirrord.daemon.ports import Ports
 from mirrord.net.network import Network
@@ -71,6 +71,10 @@ class DaemonApi:
             download_bytes_per_second=sum(shard.download_rate for shard in found.shards),
             dht_nodes=found.dht_nodes,
         )
+
+    def happenings(self) -> Sequence[Happening]:
+        """Return what happened here last, the newest last."""
+        return self._loop.happenings.recent()
 
     async def join(self, invitation: str) -> CollectionId:
         """Join the collection of an invitation."""

@@ -39,6 +39,7 @@ from mirrord.discovery.local_network import LocalNetwork
 from mirrord.metrics.server import MetricsOptions, open_metrics_listeners, serve_metrics
 from mirrord.net.network import Network
 from mirrord.net.settings import NetworkSettings
+from mirrord.page.server import StatusPage
 from mirrord.service import ServiceSupervisor
 from mirrord.store.folder_lock import lock_folder
 from mirrord.store.keyfile import load_key
@@ -155,7 +156,8 @@ class _Daemon:
             if (address := self._config.metrics_listen) is not None:
                 listeners = await open_metrics_listeners(address.host, address.port)
                 guarded = self._metrics.listeners(listeners)
-                options = MetricsOptions(__version__, self._metrics.access, self._config.metrics_all_shards)
+                pages = {"/": StatusPage(api, __version__).handle}
+                options = MetricsOptions(__version__, self._metrics.access, self._config.metrics_all_shards, pages)
 
                 async def metrics(task_status: trio.TaskStatus[None]) -> None:
                     await serve_metrics(guarded, api, options, stop=stop, task_status=task_status)

@@ -1,5 +1,6 @@
 """What guards the metrics of a running daemon: a token and a certificate, which a reload takes anew."""
 
+import ipaddress
 import ssl
 from collections.abc import Sequence
 
@@ -29,6 +30,8 @@ class MetricsGuard:
             else:
                 load_tls(self._context, *config.metrics_tls)
         self.access.token = token
+        listen = config.metrics_listen
+        self.access.is_local = listen is not None and ipaddress.ip_address(listen.host).is_loopback
 
     def listeners(self, listeners: Sequence[trio.SocketListener]) -> Listeners:
         """Return listeners that speak TLS where there is a certificate."""

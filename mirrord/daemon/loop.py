@@ -25,7 +25,9 @@ from mirrord.core.node import Node
 from mirrord.core.planning import Reasons
 from mirrord.core.records.ids import CollectionId, SessionId
 from mirrord.core.statistics import Statistics
-from mirrord.daemon.narration import narrate_effect, narrate_event
+from mirrord.daemon.happenings import Happenings
+from mirrord.daemon.naming import Names
+from mirrord.daemon.narration import Narrator
 from mirrord.net.network import Network
 from mirrord.store.store import Store
 from mirrord.torrents.adoption import link_shard
@@ -91,6 +93,8 @@ class NodeLoop:
         self._data_folder: Path | None = None
         self._seekers: tuple[Callable[[ef.SeekPeers], None], ...] = ()
         self._deferred: list[_Deed] = []
+        self.happenings = Happenings(time.time)
+        self._narrator = Narrator(Names(node), self.happenings)
         self._stop_wished = trio.Event()
         self.stopped = trio.Event()
 
@@ -189,7 +193,7 @@ class NodeLoop:
         return items
 
     def _handle(self, item: _Item) -> list[_Deed]:
-        narrate_event(item.event)
+        self._narrator.narrate_event(item.event)
         began = time.thread_time()
         try:
             effects = self._node.handle(item.event, read_clocks())
@@ -216,7 +220,7 @@ class NodeLoop:
             return
         failures: list[ev.Event] = []
         for effect in effects:
-            narrate_effect(effect.effect if isinstance(effect, _Answer) else effect)
+            self._narrator.narrate_effect(effect.effect if isinstance(effect, _Answer) else effect)
             match effect:
                 case _Answer(message):
                     assert self._network is not None
@@ -243,7 +247,7 @@ class NodeLoop:
                 case _:
                     pass  # persisted above
         for failure in failures:  # behind the effects that build on what has failed
-            narrate_event(failure)
+            self._narrator.narrate_event(failure)
             await self._carry_out(self._node.handle(failure, read_clocks()))
 
     async def _persist(self, lasting: Sequence[ef.PersistEffect], blobs: Sequence[ef.StoreBlob]) -> None:
@@ -274,6 +278,7 @@ class NodeLoop:
         """Stop fetching now; whatever else the node makes of a full disk waits until it can be kept."""
         for effect in self._node.handle(ev.DiskFilled(detail), read_clocks()):
             if isinstance(effect, ef.PauseFetching) and self._engine is not None:
+                self._narrator.narrate_effect(effect)
                 await self._engine.carry_out(effect)
             else:
                 self._deferred.append(effect)

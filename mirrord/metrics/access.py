@@ -1,12 +1,19 @@
-"""Who may read the metrics: whoever has the token; and by which certificate a reader knows the daemon."""
+"""Who may read the metrics, and by which certificate a reader knows the daemon.
+
+With a token, whoever has it.  Without one, whoever reaches the socket, but for a web page of somebody else's that got
+a browser of this machine to ask for it: its name resolves to loopback ("DNS rebinding"), and the browser says so in
+the ``Host`` header.
+"""
 
 import base64
 import binascii
 import hmac
+import ipaddress
 import ssl
 import stat
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 from mirrord.core.errors import ConfigError
 from mirrord.http.messages import Request, Response
@@ -17,14 +24,20 @@ _CHALLENGE: Final = 'Bearer realm="mirrord", Basic realm="mirrord", charset="UTF
 
 
 class Access:
-    """The guard of what is not for everybody; ``token`` may change while it runs, and empty guards nothing."""
+    """The guard of what is not for everybody.
 
-    def __init__(self, token: str = "") -> None:
+    ``token`` may change while it runs; empty, there is none.  ``is_local``: only this machine is listened to.
+    """
+
+    def __init__(self, token: str = "", is_local: bool = False) -> None:
         self.token = token
+        self.is_local = is_local
 
     def refusal(self, request: Request) -> Response | None:
-        """Return the answer to a request without the token, None where it may pass."""
+        """Return the answer to a request that may not pass, None where it may."""
         if not self.token:
+            if self.is_local and not is_loopback(request.headers.get("host", "")):
+                return Response(421, b"ask for 127.0.0.1 or localhost, or set metrics_token_file\n")
             return None
         scheme, _, given = request.headers.get("authorization", "").partition(" ")
         offered = _password(given) if scheme.lower() == "basic" else given.encode()
@@ -40,6 +53,15 @@ def _password(credentials: str) -> bytes:
     except (binascii.Error, ValueError):
         return b""
     return password
+
+
+def is_loopback(authority: str) -> bool:
+    """Whether a ``Host`` header names this machine by what nobody else can have resolve to it."""
+    try:
+        host = urlsplit(f"//{authority}").hostname or ""
+        return host == "localhost" or host.endswith(".localhost") or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def load_token(path: Path) -> str:

@@ -39,10 +39,12 @@ def outside_families(known: Sequence[Named]) -> Iterator[Metric]:
 def outside_counter_families(counters: Counters) -> Iterator[Metric]:
     """Yield how often somebody was asked; a source that is not asked has no series."""
     yield _by_source(
-        "mirrord_outside_lookups", "Questions about seeders outside mirrord, by who was asked.", counters.outside_asked
+        "mirrord_outside_lookups",
+        "Questions about seeders outside mirrord, by who was asked.",
+        counters.outside_lookups,
     )
     yield _by_source(
-        "mirrord_outside_failures", "Those of these questions that nobody answered.", counters.outside_failed
+        "mirrord_outside_failures", "Those of these questions that nobody answered.", counters.outside_failures
     )
 
 

@@ -7,7 +7,7 @@ import trio
 from mirrord.core.effects import LookUpSwarm, OutsideEffect, ScrapeTracker
 from mirrord.core.errors import EngineError
 from mirrord.core.events import Event, SwarmLookedUp, TrackerScraped
-from mirrord.core.limits import OUTSIDE_MEMBERS_MAX
+from mirrord.core.outside.bounds import SWARM_MEMBERS_MAX
 from mirrord.core.records.ids import Address
 from mirrord.torrents.alerts import DhtAnswered
 from mirrord.torrents.dht import Dht
@@ -40,7 +40,7 @@ class Outside:
         members = self._members.get(answer.info_hash)
         if members is None:
             return False
-        members.update(answer.addresses[: OUTSIDE_MEMBERS_MAX - len(members)])
+        members.update(answer.addresses[: SWARM_MEMBERS_MAX - len(members)])
         return True
 
     async def _look_up(self, effect: LookUpSwarm) -> tuple[Address, ...] | None:

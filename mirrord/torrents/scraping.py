@@ -15,7 +15,7 @@ import trio
 
 from mirrord.core.effects import ScrapeTracker
 from mirrord.core.errors import EngineError
-from mirrord.core.limits import OUTSIDE_REPLY_MAX_BYTES
+from mirrord.core.outside.bounds import SCRAPE_REPLY_MAX_BYTES
 from mirrord.http.fetch import FetchError, fetch
 
 _AGENT: Final = "mirrord"
@@ -56,7 +56,7 @@ async def _scrape_http(tracker: str, hashes: tuple[bytes, ...]) -> dict[bytes, i
     asked = "&".join(f"info_hash={quote_from_bytes(one, safe='')}" for one in hashes)
     url = urlunsplit(place._replace(query=f"{place.query}&{asked}" if place.query else asked))
     try:
-        body = await fetch(url, agent=_AGENT, seconds=_SECONDS, body_bytes=OUTSIDE_REPLY_MAX_BYTES)
+        body = await fetch(url, agent=_AGENT, seconds=_SECONDS, body_bytes=SCRAPE_REPLY_MAX_BYTES)
     except FetchError as error:
         raise EngineError(str(error)) from None
     return read_scrape(body)

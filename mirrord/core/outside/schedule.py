@@ -12,8 +12,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from mirrord.core import limits
 from mirrord.core.clock import Instant
+from mirrord.core.outside.bounds import ANSWER_SECONDS, SEEDERS_MAX
 from mirrord.core.outside.types import UNKNOWN, OutsideAnswers, Swarms
 from mirrord.core.records.ids import CollectionId, ShardIndex, ShardKey
 from mirrord.core.records.kinds import Shard
@@ -116,18 +116,17 @@ class Schedule:
         self.asking = tuple(shards)
         self.asked += 1
         self._ready_at = now.monotonic_seconds + self._gap
-        self._give_up_at = self._ready_at + limits.OUTSIDE_ANSWER_SECONDS
+        self._give_up_at = self._ready_at + ANSWER_SECONDS
 
     def answer(self, shard: ShardKey, seeders: int, now: Instant) -> None:
         """Note what was said of one shard of the open question."""
         columns = self._columns.get(shard.collection)
         if columns is not None and shard in self.asking:
-            columns.seeders[shard.index] = min(max(seeders, 0), limits.OUTSIDE_SEEDERS_MAX)
+            columns.seeders[shard.index] = min(max(seeders, 0), SEEDERS_MAX)
             columns.answered_at[shard.index] = now.monotonic_seconds
-            columns.due_at[shard.index] = now.monotonic_seconds + self._again
 
     def succeed(self, now: Instant) -> None:
-        """The open question is answered; of whom nothing was said is asked again much later."""
+        """The open question is answered: leave its shards alone for a good while."""
         self._close(now.monotonic_seconds + self._again)
         self._failures = 0
 
@@ -143,7 +142,7 @@ class Schedule:
         for shard in self.asking:
             columns = self._columns.get(shard.collection)
             if columns is not None:
-                columns.due_at[shard.index] = max(due_at, columns.due_at[shard.index])
+                columns.due_at[shard.index] = due_at
         self.asking = ()
 
     def part(self, collection: CollectionId) -> None:

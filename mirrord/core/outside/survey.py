@@ -9,10 +9,10 @@ from typing import Final
 
 import numpy as np
 
-from mirrord.core import limits
 from mirrord.core.clock import Instant
 from mirrord.core.effects import LookUpSwarm, ScrapeTracker, SwarmHashes
 from mirrord.core.events import SwarmLookedUp, TrackerScraped
+from mirrord.core.outside.bounds import SCRAPE_HASHES_MAX
 from mirrord.core.outside.schedule import Schedule
 from mirrord.core.outside.types import OutsideAnswers, OutsideSettings, OutsideSource, Pace, Swarms, swarm_hashes
 from mirrord.core.records.ids import CollectionId, ShardKey
@@ -23,7 +23,7 @@ See = Callable[[], Sequence[Swarms]]
 Ours = Callable[[CollectionId, AbstractSet[str]], AbstractSet[str]]
 """Picks the hosts of a collection's mirrord nodes, this one included, out of some."""
 
-_SWARMS_OF_A_SCRAPE: Final = limits.OUTSIDE_SCRAPE_HASHES_MAX // 2
+_SWARMS_OF_A_SCRAPE: Final = SCRAPE_HASHES_MAX // 2
 """Each has two hashes at most."""
 
 

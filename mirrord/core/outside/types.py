@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from mirrord.core.records.ids import CollectionId
 from mirrord.core.records.kinds import Shard
-from mirrord.core.timing import DAY, DEMO, HOUR, LAN, WAN
+from mirrord.core.timing import DAY, DEMO, HOUR, LAN, WAN, TimingProfile
 
 SEEDERS_SHOWN: Final = 3
 """``by_seeders`` counts 0 to 3 outside seeders; the last place holds 3 or more."""
@@ -68,6 +68,11 @@ PACES: Final = {
 }
 """By the name of the timing profile: a network that heals in seconds is watched by the second.  Of 3,000 hybrid
 shards, each with two hashes, the DHT is asked within 50 hours, so that an answer is kept for three days."""
+
+
+def pace_of(timing: TimingProfile) -> Pace:
+    """Return how often to ask in a network of this profile; one of nobody's is as patient as ``wan``."""
+    return PACES.get(timing.name, PACES[WAN.name])
 
 
 @dataclass(frozen=True, slots=True)

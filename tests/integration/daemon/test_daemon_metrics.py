@@ -140,6 +140,23 @@ def test_files_that_are_not_fit_stop_the_start_and_say_why(nodes: Nodes, tmp_pat
     assert "Traceback" not in ended.err
 
 
+def test_a_web_page_of_somebody_elses_cannot_have_a_browser_read_the_metrics(nodes: Nodes) -> None:
+    node = nodes.make("node", MIB).start()
+
+    def status(host: str) -> int:
+        request = urllib.request.Request(f"http://127.0.0.1:{node.metrics_port}/metrics", headers={"Host": host})
+        try:
+            with urllib.request.urlopen(request, timeout=10) as answer:
+                return int(answer.status)
+        except urllib.error.HTTPError as error:
+            return error.code
+
+    ours = ("127.0.0.1", f"localhost:{node.metrics_port}", "[::1]:1", "mirrord.localhost")
+    theirs = ("evil.example", f"evil.example:{node.metrics_port}", "127.0.0.1.evil.example", "localhost.evil", "[x", "")
+    assert [status(host) for host in ours] == [200] * len(ours)
+    assert [status(host) for host in theirs] == [421] * len(theirs)
+
+
 def test_every_shard_has_a_series_where_that_is_asked_for(nodes: Nodes, tmp_path: Path) -> None:
     collection = build(tmp_path, shards=3, shard_bytes=MIB // 4, target=1)
     node = nodes.make("node", 10 * MIB, metrics_all_shards=True).start()

@@ -17,7 +17,7 @@ from running_engine import MadeShard, Member, key_of, make_shard, member, origin
 from mirrord.core.effects import LookUpSwarm, ScrapeTracker, SeekPeers, SwarmHashes
 from mirrord.core.errors import EngineError
 from mirrord.core.events import AddressesFound, SwarmLookedUp, TrackerScraped
-from mirrord.core.limits import OUTSIDE_REPLY_MAX_BYTES
+from mirrord.core.outside.bounds import SCRAPE_REPLY_MAX_BYTES
 from mirrord.core.records.ids import Address
 from mirrord.http.fetch import FetchError, fetch
 from mirrord.torrents.engine import DhtSettings
@@ -97,7 +97,7 @@ def test_where_a_tracker_is_scraped() -> None:
         (200, b"i7e", "not a dictionary"),
         (200, lt.bencode({b"failure reason": b"go away"}), "says that it failed"),
         (200, lt.bencode({b"flags": 1}), "has no files"),
-        (200, b"x" * (OUTSIDE_REPLY_MAX_BYTES + 1), "more than"),
+        (200, b"x" * (SCRAPE_REPLY_MAX_BYTES + 1), "more than"),
         (302, b"", "status 302"),
         (503, b"", "status 503"),
     ],

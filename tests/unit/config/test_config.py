@@ -40,6 +40,7 @@ def test_defaults_need_a_pledge_only(tmp_path: Path) -> None:
     assert config.obey_withdrawals
     assert config.utp
     assert config.dht and config.dht_bootstrap and config.local_discovery
+    assert (config.count_outside_seeders, config.outside_trackers) == (True, ()), "nobody's server unless it is named"
     assert (config.port_file, config.port_file_for) == (None, "bittorrent")
     assert (config.log_level, config.log_format) == ("info", LogFormat.AUTO)
 
@@ -60,6 +61,8 @@ def test_every_key_is_read(tmp_path: Path) -> None:
         bootstrap = ["example.org:5"]
         dht = false
         dht_bootstrap = ["router.example:6"]
+        count_outside_seeders = false
+        outside_trackers = ["udp://t.example:7", "https://t.example/announce?key=1"]
         local_discovery = false
         port_file = "/run/vpn/port"
         port_file_for = "coordination"
@@ -90,16 +93,16 @@ def test_every_key_is_read(tmp_path: Path) -> None:
     assert config.key_file == tmp_path / "other.key"
     assert config.bootstrap == (Address("example.org", 5),)
     assert (config.dht, config.dht_bootstrap) == (False, (Address("router.example", 6),))
+    trackers = ("udp://t.example:7", "https://t.example/announce?key=1")
+    assert (config.count_outside_seeders, config.outside_trackers) == (False, trackers)
     assert not config.local_discovery
     assert (config.port_file, config.port_file_for) == (Path("/run/vpn/port"), "coordination")
     assert config.timing is DEMO
     assert (config.operator, config.country, config.asn) == ("Zoë", "NL", 64496)
     assert config.refused_rights == ("CC-BY-NC",)
-    assert config.refused_shards == ("songs-00017",)
-    assert config.pinned_shards == ("songs-00001", "Bücher 2")
+    assert (config.refused_shards, config.pinned_shards) == (("songs-00017",), ("songs-00001", "Bücher 2"))
     assert not config.obey_withdrawals
-    assert config.download_limit_bytes_per_second == 5_000_000
-    assert config.upload_limit_bytes_per_second == 1_048_576
+    assert (config.download_limit_bytes_per_second, config.upload_limit_bytes_per_second) == (5_000_000, 1_048_576)
     assert not config.utp
     assert (config.log_level, config.log_format) == ("debug", LogFormat.JSON)
 
@@ -148,6 +151,17 @@ def test_no_pledge_is_a_complaint(tmp_path: Path) -> None:
         ('pledge = "2TB"\nlisten = ["localhost:1"]', ["listen", "not an IP address"]),
         ('pledge = "2TB"\nlisten = ["0.0.0.0"]', ["listen", "is not an address"]),
         ('pledge = "2TB"\nannounce_addresses = ["0.0.0.0:1"]', ["announce_addresses", "nobody can reach"]),
+        ('pledge = "2TB"\noutside_trackers = ["udp://t.example"]', ["outside_trackers", "scraped", "udp://HOST:PORT"]),
+        ('pledge = "2TB"\noutside_trackers = ["http://t.example/"]', ["outside_trackers", "scraped"]),
+        ('pledge = "2TB"\noutside_trackers = ["wss://t.example/announce"]', ["outside_trackers", "scraped"]),
+        ('pledge = "2TB"\noutside_trackers = ["t.example:80"]', ["outside_trackers", "is not the address"]),
+        ('pledge = "2TB"\noutside_trackers = ["udp://t.example:99999"]', ["outside_trackers", "is not the address"]),
+        ('pledge = "2TB"\noutside_trackers = ["https://me:pw@t.example/announce"]', ["is not the address"]),
+        ('pledge = "2TB"\noutside_trackers = ["https://t.example/a b/announce"]', ["is not the address"]),
+        (
+            f'pledge = "2TB"\noutside_trackers = {[f"udp://t{i}.example:1" for i in range(9)]}',
+            ["9 trackers", "8 at most"],
+        ),
         ('pledge = "2TB"\ntiming = "fast"', ["timing", "'fast'", "wan, lan, demo"]),
         ('pledge = "2TB"\nlog_level = "INFO"', ["log_level", "debug, info"]),
         ('pledge = "2TB"\ncountry = "Holland"', ["country", "two letters"]),

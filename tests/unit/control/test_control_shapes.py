@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from mirrord.control import shapes, wishes
+from mirrord.control.coverage_answer import coverage_answer, events_answer
 from mirrord.control.lookup import chosen_shards
 from mirrord.control.members_answer import members_answer
 from mirrord.control.plan_answer import plan_answer
@@ -23,7 +24,7 @@ from mirrord.core.placement.verdicts import Verdict
 from mirrord.core.records.ids import CollectionId, NodeId, ShardIndex, to_text
 from mirrord.core.records.kinds import Admission, Grant, Policy
 from mirrord.core.records.roll import Member, Role, Roll
-from mirrord.core.statistics import ShardRole, Transfer
+from mirrord.core.statistics import Happening, ShardRole, Transfer
 from tests.builders import (
     Room,
     ScriptedReasons,
@@ -43,7 +44,7 @@ SHARDS = (
     make_shard(4, replicas=9, withdrawn_reason="rights revoked"),
 )
 STATISTICS = make_statistics([make_collection(SHARDS), make_collection((), "", 2, manifest_version=0)])
-ENGINE = Transfer(1, 2, 3, 4)
+ENGINE = Transfer(1, 2, upload_bytes_per_second=3, download_bytes_per_second=4)
 BOOKS = collection_id(1)
 HELD, WITHDRAWN = make_decision(0, Verdict.KEEP, left=3.0), make_decision(4, Verdict.WITHDRAWN, detail="no rights")
 FETCHED = make_decision(1, Verdict.FETCH, replicas=0.5, claims=1, rank=1, candidates=37, window=3)
@@ -62,6 +63,8 @@ ANSWERS: dict[str, shapes.Shape] = {
     "shards": shards_from_statistics(STATISTICS, chosen_shards(STATISTICS, "", "")),
     "plan": plan_answer(STATISTICS, chosen_shards(STATISTICS, "open-books", "1"), REASONS),
     "what_if": plan_answer(STATISTICS, chosen_shards(STATISTICS, "open-books", "1"), WITH_4_TB, 4 * 10**12),
+    "coverage": coverage_answer(STATISTICS, STATISTICS.collections, columns=2),
+    "events": events_answer(NOW, [Happening(NOW - 3.5, "claimed shard-00001: 0 of 3 replicas")]),
     "members": members_answer(STATISTICS, STATISTICS.collections[0], ROLL),
     "health": shapes.Health(status="ok"),
     "done": shapes.Done(done="checking", shards=(("a", 1),)),

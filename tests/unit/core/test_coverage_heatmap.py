@@ -1,4 +1,4 @@
-"""The heat map holds every standing shard once, in the order of popularity; the verdict says what is worst."""
+"""The heat map holds every standing shard once, in the order of popularity; the judgement says what is worst."""
 
 from dataclasses import replace
 
@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mirrord.core.coverage.heatmap import ROWS_MAX, Heat, heat_map
+from mirrord.core.coverage.judging import Safety, judge
 from mirrord.core.coverage.table import ShardTable
-from mirrord.core.coverage.verdict import Safety, verdict
 from mirrord.core.statistics import ShardStatus
 from tests.builders import make_shard, make_table
 
@@ -37,7 +37,7 @@ def many(*replicas: int, target: int = 3, stale: int = 0) -> ShardTable:
 
 
 def said(table: ShardTable) -> tuple[Safety, str]:
-    found = verdict(table, is_known=True)
+    found = judge(table, is_known=True)
     return found.safety, found.text
 
 
@@ -96,7 +96,7 @@ def test_the_most_popular_shards_come_first_whatever_their_index() -> None:
     assert [np.argmax([row[column] for row in found.cells]) for column in range(3)] == [4, 0, 1]
 
 
-def test_the_verdict_names_the_worst() -> None:
+def test_the_judgement_names_the_worst() -> None:
     assert said(many(3, 5)) == (Safety.SAFE, "Safe: every shard has its 3 replicas")
     assert said(many(3, 2)) == (Safety.BELOW, "Not whole: 1 shard has too few replicas, none fewer than 2")
     assert said(many(1, 1, 2, 3)) == (
@@ -110,14 +110,14 @@ def test_the_verdict_names_the_worst() -> None:
     )
 
 
-def test_the_verdict_says_where_hope_is() -> None:
+def test_the_judgement_says_where_hope_is() -> None:
     table = make_table([make_shard(0, 0, stale=2), make_shard(1, 0), make_shard(2, 3)])
     assert said(table)[1].endswith("2 shards have no replica that we know of; nodes that fell silent had 1 of them")
     assert said(make_table([make_shard(0, 0, stale=1)]))[1].endswith("; nodes that fell silent had it")
 
 
-def test_the_verdict_on_less_than_a_collection() -> None:
-    assert verdict(make_table([]), is_known=False).safety is Safety.WAITING
+def test_the_judgement_on_less_than_a_collection() -> None:
+    assert judge(make_table([]), is_known=False).safety is Safety.WAITING
     assert said(make_table([])) == (Safety.SAFE, "Nothing to keep: no shard stands")
     withdrawn = make_table([make_shard(0, 0, withdrawn_reason="rights")])
     assert said(withdrawn)[0] is Safety.SAFE

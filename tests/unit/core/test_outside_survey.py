@@ -12,7 +12,7 @@ from making import COLLECTION, NOW, OTHER_COLLECTION
 from mirrord.core.clock import Instant
 from mirrord.core.effects import LookUpSwarm, ScrapeTracker
 from mirrord.core.events import SwarmLookedUp, TrackerScraped
-from mirrord.core.limits import OUTSIDE_ANSWER_SECONDS, OUTSIDE_SCRAPE_HASHES_MAX, OUTSIDE_SEEDERS_MAX
+from mirrord.core.outside.bounds import ANSWER_SECONDS, SCRAPE_HASHES_MAX, SEEDERS_MAX
 from mirrord.core.outside.survey import Survey
 from mirrord.core.outside.types import (
     PACES,
@@ -167,9 +167,9 @@ def test_of_several_trackers_counts_who_knows_most_and_a_lie_has_a_bound() -> No
     assert isinstance(one, ScrapeTracker) and isinstance(other, ScrapeTracker)
     assert {one.tracker, other.tracker} == {TRACKER, OTHER_TRACKER}
     asked.tell(one, lambda index: (0, 5, 2**31)[index])
-    assert asked.seeders(OutsideSource.TRACKER, 3) == [0, 5, OUTSIDE_SEEDERS_MAX]
+    assert asked.seeders(OutsideSource.TRACKER, 3) == [0, 5, SEEDERS_MAX]
     asked.tell(other, lambda index: (1, 2, 0)[index])
-    assert asked.seeders(OutsideSource.TRACKER, 3) == [1, 5, OUTSIDE_SEEDERS_MAX]
+    assert asked.seeders(OutsideSource.TRACKER, 3) == [1, 5, SEEDERS_MAX]
 
 
 def test_what_is_told_is_summed_up_without_touching_a_replica() -> None:
@@ -226,7 +226,7 @@ def test_a_scrape_has_as_many_shards_as_fit_and_all_collections_share_it() -> No
     while len(seen) < 60:
         question = asked.next()
         assert isinstance(question, ScrapeTracker)
-        assert sum(len(swarm.hashes) for swarm in question.swarms) <= OUTSIDE_SCRAPE_HASHES_MAX
+        assert sum(len(swarm.hashes) for swarm in question.swarms) <= SCRAPE_HASHES_MAX
         assert all(swarm.hashes == swarm_hashes(make_shard(swarm.shard.index, True)) for swarm in question.swarms)
         seen += shards_of(question)
         asked.tell(question, lambda index: index)
@@ -253,7 +253,7 @@ def test_a_question_that_is_never_answered_is_given_up_and_its_late_answer_is_no
         asked = Asked(whom, swarms_of(1))
         (source,) = whom.sources
         lost = asked.next()
-        assert not asked.wait(OUTSIDE_ANSWER_SECONDS)
+        assert not asked.wait(ANSWER_SECONDS)
         again = asked.next()
         assert asked.survey.failed == {source: 1}
         assert shards_of(again) == shards_of(lost)
@@ -325,7 +325,7 @@ def test_it_is_polite_whatever_time_does_and_whatever_is_answered(data: st.DataO
         for question in asked.ask():
             place = getattr(question, "tracker", "")
             if place in open_since:
-                assert asked.now.monotonic_seconds - open_since[place] >= OUTSIDE_ANSWER_SECONDS
+                assert asked.now.monotonic_seconds - open_since[place] >= ANSWER_SECONDS
             open_since[place] = asked.now.monotonic_seconds
             again = PACE.scrape_again_seconds if place else PACE.lookup_again_seconds
             for key in shards_of(question):
@@ -336,7 +336,7 @@ def test_it_is_polite_whatever_time_does_and_whatever_is_answered(data: st.DataO
                 case "none":
                     continue
                 case "late":
-                    asked.now = asked.now.later(10 * OUTSIDE_ANSWER_SECONDS)
+                    asked.now = asked.now.later(10 * ANSWER_SECONDS)
                 case "fail":
                     asked.fail(question)
                     open_since.pop(getattr(question, "tracker", ""), None)
