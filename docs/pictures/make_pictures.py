@@ -127,7 +127,11 @@ def draw_copies(witness: Witness) -> None:
     axes.stackplot(seconds, *zip(*(counts for _, counts in witness.copies), strict=True), labels=names, colors=_SHADES)
     for at, line in witness.said:
         axes.axvline(at, color="black", linewidth=0.7)
-        axes.annotate(line.partition(";")[0], (at, 1), xycoords=("data", "axes fraction"), fontsize=7, rotation=12)
+        is_late = at > (seconds[0] + 2 * seconds[-1]) / 3
+        text = line.rpartition("; ")[2].removeprefix("now ")
+        axes.annotate(
+            text, (at, 1.03), xycoords=("data", "axes fraction"), fontsize=8, ha="right" if is_late else "left"
+        )
     axes.set(xlabel="seconds", ylabel="shards", xlim=(seconds[0], seconds[-1]))
     axes.margins(y=0)
     axes.legend(loc="lower right", fontsize=8, framealpha=0.9)
