@@ -30,6 +30,7 @@ from tests.browser import LACKING, screenshot
 HERE: Final = Path(__file__).parent
 WIDTH: Final = 108
 VOLUNTEERS: Final = 5
+TOP_LINES: Final = 36
 _SHADES: Final = ("#b2182b", "#ef8a62", "#fddbc7", "#67a9cf")
 """None, one, two, and three copies or more: told apart by who does not see red and green, too."""
 
@@ -130,7 +131,11 @@ def draw_copies(witness: Witness) -> None:
         is_late = at > (seconds[0] + 2 * seconds[-1]) / 3
         text = line.rpartition("; ")[2].removeprefix("now ")
         axes.annotate(
-            text, (at, 1.03), xycoords=("data", "axes fraction"), fontsize=8, ha="right" if is_late else "left"
+            text,
+            (max(at, seconds[0]), 1.03),
+            xycoords=("data", "axes fraction"),
+            fontsize=8,
+            ha="right" if is_late else "left",
         )
     axes.set(xlabel="seconds", ylabel="shards", xlim=(seconds[0], seconds[-1]))
     axes.margins(y=0)
@@ -155,7 +160,7 @@ def main() -> None:
         Text("\nand at the end:\n"),
         end,
     )
-    draw_terminal("top.svg", "mirrord top", Text.from_ansi(height.top))
+    draw_terminal("top.svg", "mirrord top", *map(Text.from_ansi, height.top.splitlines()[:TOP_LINES]))
     draw_page(height.page)
     draw_copies(witness)
     sys.stdout.write(f"wrote the pictures in {HERE}\n")
