@@ -130,13 +130,8 @@ def draw_copies(witness: Witness) -> None:
         axes.axvline(at, color="black", linewidth=0.7)
         is_late = at > (seconds[0] + 2 * seconds[-1]) / 3
         text = line.rpartition("; ")[2].removeprefix("now ")
-        axes.annotate(
-            text,
-            (max(at, seconds[0]), 1.03),
-            xycoords=("data", "axes fraction"),
-            fontsize=8,
-            ha="right" if is_late else "left",
-        )
+        place, side = (max(at, seconds[0]), 1.03), "right" if is_late else "left"
+        axes.annotate(text, place, xycoords=("data", "axes fraction"), fontsize=8, ha=side)
     axes.set(xlabel="seconds", ylabel="shards", xlim=(seconds[0], seconds[-1]))
     axes.margins(y=0)
     axes.legend(loc="lower right", fontsize=8, framealpha=0.9)

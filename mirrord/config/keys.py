@@ -67,7 +67,7 @@ class Keys(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         bool,
         _says(
             "Give every shard a series of its own on /metrics, and not only the worst 170 of a collection."
-            " The default is no: 100,000 series are a page of 12 MB."
+            " The default is no: 100,000 series are a page of 8 MB."
         ),
     ] = False
     metrics_tls_certificate: Annotated[

@@ -11,10 +11,10 @@ from mirrord.core.coverage.domains import DOMAINS, Placed
 from mirrord.core.placement.bands import Band
 from mirrord.core.placement.pairs import Pairs
 from mirrord.core.records.ids import CollectionId, to_short_text, to_text
-from mirrord.core.statistics import Counters, ShardRole, Statistics, Transfer
+from mirrord.core.statistics import Counters, OutsideAnswers, OutsideSource, ShardRole, Statistics, Transfer
 from mirrord.metrics.exposition import About, FailureCollector, Snapshot, SnapshotCollector, write_page
 from mirrord.metrics.replica_families import SHARD_SERIES_MAX
-from tests.builders import NETWORK, collection_id, make_collection, make_node, make_shard, make_statistics
+from tests.builders import AT, NETWORK, collection_id, make_collection, make_node, make_shard, make_statistics
 
 OWN = to_short_text(collection_id(1))
 Page = dict[tuple[str, frozenset[tuple[str, str]]], float]
@@ -173,7 +173,9 @@ def test_a_sick_collection_of_3000_shards_has_at_most_600_series_and_a_page_of_1
     said = tuple((f"operator {node}", f"10.0.{node}.0/24", "NL", 64_500 + node) for node in range(4))
     copies = Pairs(np.arange(3_000, dtype=np.int32) % 4, np.arange(3_000, dtype=np.int32))
     placed = Placed(copies, np.ones(4, dtype=np.bool_), said)
-    text = text_of(make_statistics([make_collection(shards, placed=placed)]))
+    answers = OutsideAnswers(np.zeros(3_000, dtype=np.int16), np.full(3_000, AT))
+    outside = dict.fromkeys(OutsideSource, answers)
+    text = text_of(make_statistics([make_collection(shards, placed=placed, outside_answers=outside)]))
     series = [line for line in text.splitlines() if "collection=" in line]
     assert all(f'domain="{domain}"' in text for domain in DOMAINS)
     assert 500 < len(series) <= 600
