@@ -1,7 +1,7 @@
-"""Requests to the control socket and to /metrics: whatever arrives is answered, and never with a 500."""
+"""Requests to the control socket, to /metrics and to the page: whatever arrives is answered, and never with a 500."""
 
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from functools import cache
 from typing import Final
 
@@ -14,12 +14,14 @@ from mirrord.control.answers import refuse_in_json
 from mirrord.control.server import LIMITS, ControlServer
 from mirrord.control.wishes import Wish
 from mirrord.core.records.ids import to_text
-from mirrord.core.statistics import NetworkStatistics, Statistics, Transfer
+from mirrord.core.statistics import Happening, NetworkStatistics, Statistics, Transfer
 from mirrord.http.connection import Connection
 from mirrord.http.messages import Caller, Handler, Refusal, Request, Response, refuse_in_text
 from mirrord.http.phases import Phases
+from mirrord.metrics.access import Access, is_loopback
 from mirrord.metrics.server import LIMITS as METRICS_LIMITS
-from mirrord.metrics.server import MetricsServer
+from mirrord.metrics.server import MetricsOptions, MetricsServer
+from mirrord.page.server import StatusPage
 from tests.builders import NETWORK, make_statistics
 from tests.control_server import ScriptedDaemon
 from tests.fuzz.target import Take, Target, encoded
@@ -38,6 +40,9 @@ class _Source:
 
     def transfer(self) -> Transfer:
         return Transfer(1, 1, 1, 1)
+
+    def happenings(self) -> Sequence[Happening]:
+        return ()
 
 
 def _kept(handle: Callable[[Request], Awaitable[Response]], failures: list[Exception]) -> Handler:
@@ -71,7 +76,8 @@ def _take(metrics: bool) -> Take:
     @cache
     def handle() -> Callable[[Request], Awaitable[Response]]:
         if metrics:
-            return MetricsServer(_Source(), "0", _TOKEN).handle
+            pages = {"/": StatusPage(_Source(), "0").handle}
+            return MetricsServer(_Source(), MetricsOptions("0", Access(_TOKEN), pages=pages)).handle
         return ControlServer(ScriptedDaemon(), "0", 1000).handle
 
     def take(data: bytes) -> bool:
@@ -89,9 +95,14 @@ def _take(metrics: bool) -> Take:
     return take
 
 
+def _take_host(data: bytes) -> bool:
+    """Whether a Host header names this machine; a header is Latin-1."""
+    return is_loopback(data.decode("latin-1"))
+
+
 _STRANGE_PATHS: Final = ("/", "/%ff", "//[", "*", "http://[::1", "/x y")
 _PATHS: Final = {
-    "metrics": ("/metrics", "/healthz", "/readyz"),
+    "metrics": ("/", "/metrics", "/healthz", "/readyz"),
     "control": tuple(ControlServer(ScriptedDaemon(), "0", 0)._routes),  # so that a new route is fuzzed, too
 }
 _QUERY_VALUES: Final = st.sampled_from(["", "books", "0", "-1", "9" * 5000, "%00", "%ff", "a" * 100, "²", "1e9", "٣"])
@@ -146,14 +157,19 @@ def requests(draw: st.DrawFn, paths: tuple[str, ...]) -> str:
     return "".join(said)
 
 
-TARGETS: Final = tuple(
-    Target(
-        family="http",
-        name=name,
-        take=_take(metrics=name == "metrics"),
-        valid=encoded(requests(_PATHS[name])),
-        weight=20,
-        input_max_bytes=16_384,
-    )
-    for name in ("control", "metrics")
+_HOSTS: Final = ("127.0.0.1", "localhost:7780", "[::1]:7780", "mirrord.localhost", "127.1.2.3:1")
+
+TARGETS: Final = (
+    *(
+        Target(
+            family="http",
+            name=name,
+            take=_take(metrics=name == "metrics"),
+            valid=encoded(requests(_PATHS[name])),
+            weight=20,
+            input_max_bytes=16_384,
+        )
+        for name in ("control", "metrics")
+    ),
+    Target(family="http", name="host", take=_take_host, valid=encoded(st.sampled_from(_HOSTS)), input_max_bytes=1_024),
 )

@@ -1,4 +1,4 @@
-"""A .torrent that a stranger made: through libtorrent's own parser, and what we make of its answer."""
+"""What strangers bencode: a .torrent, through libtorrent's own parser, and a tracker's answer to a scrape."""
 
 from hashlib import sha1, sha256
 from typing import Any, Final
@@ -7,6 +7,7 @@ import libtorrent as lt
 from hypothesis import strategies as st
 
 from mirrord.core.errors import EngineError
+from mirrord.torrents.scraping import read_scrape
 from mirrord.torrents.torrent_file import parse_torrent
 from tests.fuzz.target import Target, decoder
 
@@ -41,6 +42,11 @@ def torrents(draw: st.DrawFn) -> bytes:
     return made
 
 
+_TOLD: Final = st.fixed_dictionaries({b"complete": st.integers(0, 2**40)}, optional={b"downloaded": _VALUES})
+_SCRAPES: Final = st.dictionaries(st.binary(min_size=20, max_size=20), _TOLD, max_size=4).map(
+    lambda files: lt.bencode({b"files": files})
+)
+
 TARGETS: Final = (
     Target(
         family="torrents",
@@ -49,6 +55,14 @@ TARGETS: Final = (
         valid=torrents(),
         junk=_VALUES.map(lt.bencode),
         weight=200,
+        input_max_bytes=8192,
+    ),
+    Target(
+        family="torrents",
+        name="scrape",
+        take=decoder(read_scrape, EngineError),
+        valid=_SCRAPES,
+        junk=_VALUES.map(lt.bencode),
         input_max_bytes=8192,
     ),
 )

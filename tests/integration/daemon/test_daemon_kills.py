@@ -123,9 +123,8 @@ def test_a_volunteer_survives_fifty_kills(nodes: Nodes, tmp_path: Path) -> None:
     node.wait_until(lambda: node.held == collection.indexes, "everything is fetched")
     assert collection.bad_files(node, collection.indexes) == []
     prey.look_at_what_is_left()
-    least = rounds * collection.bytes
-    origin.wait_until(lambda: origin.status().transfer.uploaded_bytes >= least, "it counts what it sent")
-    sent = origin.settled_upload_bytes()
-    wasted = sent - rounds * collection.bytes
-    assert 0 <= wasted <= KILLS * PIECES_IN_FLIGHT * collection.torrent(0).piece_bytes, f"{wasted} bytes, {prey.kills}"
+    wasted = origin.settled_upload_bytes() - rounds * collection.bytes
+    # What was on its way to a process that is killed may have come and not be counted: libtorrent takes it for lost.
+    in_flight = KILLS * PIECES_IN_FLIGHT * collection.torrent(0).piece_bytes
+    assert -in_flight <= wasted <= in_flight, f"{wasted} bytes, {prey.kills}"
     assert {"starting", "fetching", "checking", "announcing"} <= prey.kills.keys()

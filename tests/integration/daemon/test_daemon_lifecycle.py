@@ -34,10 +34,8 @@ def test_a_stop_in_the_middle_of_fetching_is_clean_and_fetches_nothing_twice(nod
         node.start()
     node.wait_until(lambda: node.held == collection.indexes, "it holds everything")
     assert collection.bad_files(node, collection.indexes) == []
-    origin.wait_until(lambda: origin.status().transfer.uploaded_bytes >= collection.bytes, "it counts what it sent")
-    piece = collection.torrent(0).piece_bytes
-    most = collection.bytes + 2 * 2 * 4 * piece  # stops, fetches, pieces in flight
-    assert origin.settled_upload_bytes() <= most
+    in_flight = 2 * 2 * 4 * collection.torrent(0).piece_bytes  # stops, fetches, pieces; libtorrent may not count them
+    assert abs(origin.settled_upload_bytes() - collection.bytes) <= in_flight
     assert "will be read again" not in node.log_text()
 
 
