@@ -57,7 +57,7 @@ def parse_wish(body: bytes, kind: type[_Wish]) -> _Wish:
     """Parse the body of a POST, or raise :class:`UsageError`; an empty body is an empty object."""
     try:
         return msgspec.json.decode(body or b"{}", type=kind)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:  # the second, where a text in it is no UTF-8
         raise UsageError(f"the request does not fit: {error}", "is the command line older or newer?") from None
 
 
