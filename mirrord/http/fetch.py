@@ -1,6 +1,7 @@
 """Fetches one small page over HTTP/1.1, within bounds: no redirect, no cookie, nothing kept open."""
 
 import ssl
+from contextlib import suppress
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -28,7 +29,8 @@ async def fetch(url: str, *, agent: str, seconds: float, body_bytes: int) -> byt
         with trio.move_on_after(seconds) as limited:
             body = await _get(url, agent, body_bytes)
     except _FAILURES as error:
-        raise FetchError(f"no answer: {error}") from None
+        reason = error.__cause__ or error  # trio says only that the stream broke
+        raise FetchError(f"no answer: {reason}") from None
     if limited.cancelled_caught:
         raise FetchError(f"no answer within {seconds:g} s")
     return body
@@ -39,7 +41,7 @@ async def _get(url: str, agent: str, body_bytes: int) -> bytes:
     host, port = place.hostname or "", place.port or _PORTS[place.scheme]
     stream: trio.abc.Stream = await trio.open_tcp_stream(host, port)
     if place.scheme == "https":
-        context = await trio.to_thread.run_sync(ssl.create_default_context)  # reads the machine's list of authorities
+        context = await trio.to_thread.run_sync(_tls_context)
         stream = trio.SSLStream(stream, context, server_hostname=host, https_compatible=True)
     async with stream:
         http = h11.Connection(h11.CLIENT, max_incomplete_event_size=_HEAD_MAX_BYTES)
@@ -53,6 +55,18 @@ async def _get(url: str, agent: str, body_bytes: int) -> bytes:
         asked = http.send(h11.Request(method="GET", target=target, headers=fields)) or b""
         await stream.send_all(asked + (http.send(h11.EndOfMessage()) or b""))
         return await _receive(stream, http, body_bytes)
+
+
+def _tls_context() -> ssl.SSLContext:
+    """Return a context that trusts whom this machine trusts.  Blocking.
+
+    Where their list is one file, it is read here whatever ``SSL_CERT_FILE`` says: a daemon sets that to nothing, so
+    that libtorrent, which trusts nobody, does not keep 150 authorities in memory.
+    """
+    context = ssl.create_default_context()
+    with suppress(OSError):  # where they are in a folder, there is no such file
+        context.load_verify_locations(cafile=ssl.get_default_verify_paths().openssl_cafile)
+    return context
 
 
 async def _receive(stream: trio.abc.Stream, http: h11.Connection, body_bytes: int) -> bytes:
