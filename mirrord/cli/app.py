@@ -46,6 +46,8 @@ TOP: Final = (
     Lazy("run", "mirrord.cli.run:run", "Run the node's daemon in the foreground.", QuickCommand),
     Lazy("demo", "mirrord.cli.demo:demo", "Watch a small network share, lose and heal a real collection."),
     Lazy("status", "mirrord.cli.status:status", "Show this node, its collections and how safe they are.", QuickCommand),
+    Lazy("top", "mirrord.cli.top:top", "Watch the collections and this node, as a page on the terminal.", QuickCommand),
+    Lazy("coverage", "mirrord.cli.coverage:coverage", "Show how safe the collections are.", QuickCommand),
     Lazy("peers", "mirrord.cli.peers:peers", "List the other nodes that this one knows.", QuickCommand),
     Lazy(
         "shards",

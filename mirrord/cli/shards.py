@@ -59,7 +59,7 @@ def heading(identity: str, name: str) -> str:
 
 
 def _shard_lines(chosen: Sequence[ShardShape], names: Mapping[str, str]) -> list[str]:
-    screen = own_screen()
+    screen, has_stale = own_screen(), any(shard.stale for shard in chosen)
     columns = [
         Column("shard", right=True),
         Column("name", flexible=True),
@@ -67,18 +67,19 @@ def _shard_lines(chosen: Sequence[ShardShape], names: Mapping[str, str]) -> list
         Column("bytes", right=True),
         Column("demand", right=True),
         Column("copies", right=True),
+        *([Column("stale", right=True)] if has_stale else []),
         Column("claims", right=True),
         Column("here"),
     ]
     lines: list[str] = []
     for identity, name in names.items():
-        rows = [_shard_row(shard) for shard in chosen if shard.collection == identity]
+        rows = [_shard_row(shard, has_stale) for shard in chosen if shard.collection == identity]
         if rows:
             lines += ["", screen.paint(heading(identity, name), "bold"), *table_lines(screen, columns, rows)]
     return lines[1:]
 
 
-def _shard_row(shard: ShardShape) -> list[Cell | str]:
+def _shard_row(shard: ShardShape, has_stale: bool) -> list[Cell | str]:
     return [
         str(shard.index),
         shard.name,
@@ -86,6 +87,7 @@ def _shard_row(shard: ShardShape) -> list[Cell | str]:
         format_size(shard.bytes),
         format_share(shard.demand_share),
         _copies(shard),
+        *([Cell(f"{shard.stale:,}", "yellow") if shard.stale else "-"] if has_stale else []),
         str(shard.claims or "-"),
         here(shard),
     ]

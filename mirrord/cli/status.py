@@ -19,6 +19,7 @@ from mirrord.control.shapes import (
     Status,
     TransferShape,
 )
+from mirrord.core.wording import format_small, format_wait
 from mirrord.sizes import format_size
 from mirrord.times import format_moment
 
@@ -51,7 +52,7 @@ def status_lines(screen: Screen, answer: Status) -> Iterator[str]:
         yield "no collection is joined: mirrord collection join INVITATION"
     for collection in answer.collections:
         yield ""
-        yield from _collection_lines(screen, collection)
+        yield from _collection_lines(screen, collection, answer.auditing)
         if not collection.is_admitted:
             yield from _not_admitted_lines(screen, collection, answer.node)
 
@@ -112,7 +113,7 @@ def _transfer_lines(transfer: TransferShape) -> Iterator[str]:
     yield f"  transfer  {up}, {down} since the start"
 
 
-def _collection_lines(screen: Screen, collection: CollectionShape) -> Iterator[str]:
+def _collection_lines(screen: Screen, collection: CollectionShape, auditing: bool) -> Iterator[str]:
     name = cut(printable(collection.name), _NAME_COLUMNS) or "(no name yet)"
     title = screen.paint(f"collection {name}", "bold")
     if not collection.manifest_version:
@@ -135,8 +136,27 @@ def _collection_lines(screen: Screen, collection: CollectionShape) -> Iterator[s
         for label, share in (("1+", demand.one), ("2+", demand.two), ("3+", demand.three), ("target", demand.target))
     )
     yield f"  demand    {shares}"
+    yield from _outlook_lines(screen, collection, auditing)
     yield ""
     yield from (f"  {line}" for line in _band_lines(screen, coverage.bands))
+
+
+def _outlook_lines(screen: Screen, collection: CollectionShape, auditing: bool) -> Iterator[str]:
+    """Yield what is known of the copies, what is missing, and what may come."""
+    if not auditing:
+        yield "  verified  no audits yet: a copy counts because its holder says so"
+    if collection.stale_copies:
+        stale = f"{counted(collection.stale_copies, 'copy', 'copies')} on nodes that fell silent: not counted"
+        yield f"  stale     {screen.paint(stale, 'yellow')}"
+    if collection.coverage.backlog_bytes:
+        eta = collection.repair_eta_seconds
+        when = (
+            "nobody can tell yet how long it takes" if eta is None else f"whole in {format_wait(eta)} if it goes on so"
+        )
+        yield f"  missing   {format_size(collection.coverage.backlog_bytes)}: {when}"
+    if collection.expected_shard_losses is not None:
+        losses = format_small(collection.expected_shard_losses)
+        yield f"  losses    {losses} shards a year expected, by what was seen here of nodes and repairs"
 
 
 def _not_admitted_lines(screen: Screen, collection: CollectionShape, node: NodeShape) -> Iterator[str]:

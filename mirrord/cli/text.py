@@ -40,7 +40,7 @@ def wrap(text: str, width: int) -> list[str]:
     line = ""
     for word in text.split():
         while display_width(word) > width:
-            head = cut(word, width)[:-1]
+            head = cut(word, width)[:-1] or word[0]  # a column may be too narrow for anything
             lines.extend([line] if line else [])
             lines.append(head)
             line, word = "", word[len(head) :]

@@ -61,6 +61,11 @@ def format_share(share: float) -> str:
     return f"{math.floor(share * 1000 + 1e-9) / 10:.1f} %"
 
 
+def format_small(number: float) -> str:
+    """Return a number that may be very small, with three digits; only nothing is 0."""
+    return "<0.001" if 0 < number < 0.001 else f"{number:,.3g}"
+
+
 def format_age(seconds: float) -> str:
     """Return how long something has been, in its largest unit."""
     for unit, length in (("d", _DAY), ("h", _HOUR), ("min", _MINUTE)):

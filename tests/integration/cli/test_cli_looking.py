@@ -3,6 +3,7 @@
 import json
 import re
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from mirrord.core.placement.verdicts import Verdict
 from mirrord.core.records.ids import Address, CollectionId, ShardIndex, to_text
 from mirrord.core.statistics import Counters, Finding, Liveness, OwnAddress, ShardRole
 from tests.builders import (
+    MEASURES,
     Room,
     ScriptedReasons,
     collection_id,
@@ -78,6 +80,9 @@ def test_status_tells_the_node_the_collection_and_the_bands(tmp_path: Path) -> N
         "  network   4 holders",
         "  copies    2 to 6 of each shard; 1 shard (100 GB) below target",
         "  demand    1+ 100 %  2+ 100 %  3+ 99.9 %  target 99.9 %",
+        "  verified  no audits yet: a copy counts because its holder says so",
+        "  missing   100 GB: whole in 6 h if it goes on so",
+        "  losses    1.69 shards a year expected, by what was seen here of nodes and repairs",
         "",
         "  band    shards   bytes  demand  0  1  2  3  4  5+  at target",
         "  head         1  100 GB  50.0 %  -  -  -  1  -   -          1",
@@ -94,6 +99,18 @@ def test_the_exit_code_says_whether_the_coverage_is_whole(tmp_path: Path) -> Non
         assert [mirrord(line, folder=tmp_path).code for line in ("status", "shards", "peers", "plan")] == [0] * 4
     with control_server(tmp_path / "control.sock"):
         assert [mirrord(line, folder=tmp_path).code for line in ("status", "shards", "peers", "plan")] == [3, 3, 0, 0]
+
+
+def test_copies_that_do_not_count_and_repairs_that_nobody_can_time_are_said(tmp_path: Path) -> None:
+    shards, slow = [make_shard(0, replicas=1, stale=2), make_shard(1)], replace(MEASURES, repair_bytes_per_second=None)
+    told = make_statistics([make_collection(shards, measures=slow)])
+    with control_server(tmp_path / "control.sock", serve(tmp_path, told)):
+        status, listed = shown(tmp_path), mirrord("shards", folder=tmp_path).out.splitlines()
+    assert "  stale     2 copies on nodes that fell silent: not counted\n" in status
+    assert "  missing   200 GB: nobody can tell yet how long it takes\n" in status
+    assert [line.split()[-4:-1] for line in listed[2:]] == [["1/3", "2", "-"], ["3/3", "-", "-"]]
+    with control_server(tmp_path / "control.sock", serve(tmp_path, whole())):
+        assert not re.search("stale|missing", shown(tmp_path) + mirrord("shards", folder=tmp_path).out)
 
 
 def test_status_says_whether_others_get_through(tmp_path: Path) -> None:

@@ -65,6 +65,13 @@ def test_a_command_that_asks_the_daemon_loads_nothing_heavy(line: tuple[str, ...
     assert not {name for name in modules if name.partition(".")[0] in HEAVY}
 
 
+@pytest.mark.parametrize("line", [("top", "--once"), ("coverage",)])
+def test_a_command_that_draws_loads_rich_and_nothing_else_that_is_heavy(line: tuple[str, ...]) -> None:
+    modules = imported_by(*line, "--folder", "/nonexistent")
+    assert "mirrord.cli.frames.frame" in modules
+    assert {name.partition(".")[0] for name in modules} & set(HEAVY) == {"rich"}
+
+
 def test_help_loads_no_command() -> None:
     modules = {name for name in imported_by("--help") if name.startswith("mirrord.")}
     assert modules <= {

@@ -43,6 +43,7 @@ def test_a_wrap_keeps_every_word_and_every_line_short() -> None:
     assert all(display_width(line) <= 12 for line in lines)
     assert "".join(lines).replace(" ", "") == text.replace(" ", "")
     assert wrap("", 10) == [""]
+    assert wrap("ab 本", 1) == ["a", "b", "本"], "where nothing fits, there is an end to it all the same"
 
 
 @pytest.mark.parametrize(
