@@ -156,7 +156,7 @@ def _outlook_lines(screen: Screen, collection: CollectionShape, auditing: bool) 
         yield f"  missing   {format_size(collection.coverage.backlog_bytes)}: {when}"
     if collection.expected_shard_losses is not None:
         losses = format_small(collection.expected_shard_losses)
-        yield f"  losses    {losses} shards a year expected, by what was seen here of nodes and repairs"
+        yield f"  losses    {losses} shards a year expected, by what was seen here so far"
 
 
 def _not_admitted_lines(screen: Screen, collection: CollectionShape, node: NodeShape) -> Iterator[str]:

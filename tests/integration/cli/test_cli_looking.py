@@ -82,7 +82,7 @@ def test_status_tells_the_node_the_collection_and_the_bands(tmp_path: Path) -> N
         "  demand    1+ 100 %  2+ 100 %  3+ 99.9 %  target 99.9 %",
         "  verified  no audits yet: a copy counts because its holder says so",
         "  missing   100 GB: whole in 6 h if it goes on so",
-        "  losses    1.69 shards a year expected, by what was seen here of nodes and repairs",
+        "  losses    1.69 shards a year expected, by what was seen here so far",
         "",
         "  band    shards   bytes  demand  0  1  2  3  4  5+  at target",
         "  head         1  100 GB  50.0 %  -  -  -  1  -   -          1",
