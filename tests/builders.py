@@ -92,7 +92,7 @@ def make_table(shards: Sequence[ShardStatus]) -> ShardTable:
         claims=np.array([shard.claims for shard in shards], dtype=np.int64),
         replicas={kind: np.array(counts, dtype=np.int32) for kind, counts in kinds.items()},
         own={
-            place: OwnPart(shard.role, shard.percent, shard.verified_at)
+            place: OwnPart(shard.role, shard.percent, shard.verified_at, is_holding=shard.role is ShardRole.HELD)
             for place, shard in enumerate(shards)
             if shard.role is not ShardRole.NONE or shard.verified_at or shard.percent
         },

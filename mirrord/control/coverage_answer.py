@@ -192,7 +192,6 @@ def _worst(collection: CollectionStatistics) -> tuple[ShardShape, ...]:
 def _here(collection: CollectionStatistics) -> HereShape:
     table = collection.shards
     held = np.array([index for index, own in table.own.items() if own.is_holding], dtype=np.int64)
-    counts_here = collection.is_admitted and not collection.parting and not collection.leaving_by
     only = table.facts.standing[held] & (table.claimed[held] == 1)
     on_the_way = [index for index, own in table.own.items() if own.role in _UNDER_WAY]
     on_the_way.sort(key=lambda index: (-table.own[index].percent, index))
@@ -200,7 +199,7 @@ def _here(collection: CollectionStatistics) -> HereShape:
     return HereShape(
         shards=len(held),
         bytes=collection.held_bytes,
-        only_here=int(np.count_nonzero(only)) if counts_here else 0,
+        only_here=int(np.count_nonzero(only)) if collection.counts_here else 0,
         under_way=tuple(shard_shape(identity, table[index]) for index in on_the_way[:LISTED_MAX]),
         under_way_total=len(on_the_way),
     )

@@ -17,6 +17,7 @@ from mirrord.core.placement.ages import DeficitAges
 from mirrord.core.placement.bands import Band, band_of_shards
 from mirrord.core.placement.calling import Calls, call
 from mirrord.core.placement.claims import ban_seconds
+from mirrord.core.placement.domains import Said
 from mirrord.core.placement.heed import Heed
 from mirrord.core.placement.keys import day_of, salt
 from mirrord.core.placement.own import OwnState
@@ -84,6 +85,8 @@ class Membership:
     heed: Heed = field(default_factory=Heed)
     ages: DeficitAges = field(default_factory=DeficitAges)
     view: View | None = None
+    said_of_domains: tuple[Said | None, ...] = ()
+    """By the rows of that view, which the roster may have given to others since."""
     released_at: float | None = None
     banned: dict[ShardIndex, float] = field(default_factory=dict)
     failures: dict[ShardIndex, int] = field(default_factory=dict)
@@ -156,7 +159,7 @@ class Membership:
         self._take_over(records, now)
         self._renew_targets(timing, now)
         sight = self._see(self.shards, own, timing, now)
-        self.view = sight.view
+        self.view, self.said_of_domains = sight.view, self.roster.said_of_domains()
         calls = sight.calls()
         self.heed.note(sight.view, calls, now.monotonic_seconds)
         return sight.view, calls

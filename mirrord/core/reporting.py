@@ -177,10 +177,10 @@ def _placed(membership: Membership) -> Placed | None:
     view = membership.view
     if view is None:
         return None
-    said = membership.roster.said_of_domains()[: len(view.worth.vetted)]
     counts = view.worth.vetted + view.worth.unvetted >= _PRESENT_FROM
-    return Placed(view.pairs, counts, said)
+    return Placed(view.pairs, counts, membership.said_of_domains)
 
 
 def _own_part(own: OwnShard) -> OwnPart:
-    return OwnPart(ShardRole.CHECKING if own.verifying else own.role, own.percent, own.verified_at)
+    role = ShardRole.CHECKING if own.verifying else own.role
+    return OwnPart(role, own.percent, own.verified_at, is_holding=own.role is ShardRole.HELD)

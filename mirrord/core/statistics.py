@@ -67,6 +67,11 @@ class CollectionStatistics:
     outside_answers: Mapping[OutsideSource, OutsideAnswers] = field(default_factory=dict)
 
     @property
+    def counts_here(self) -> bool:
+        """Whether this node's own copies are among the claimed ones: not where it is leaving, or is not admitted."""
+        return self.is_admitted and not self.parting and not self.leaving_by
+
+    @property
     def bytes(self) -> int:
         """All shards that stand, together."""
         return self.shards.facts.standing_bytes

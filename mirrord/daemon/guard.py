@@ -28,13 +28,14 @@ class MetricsGuard:
             if self._context is None:
                 self._context = make_tls_context(*config.metrics_tls)
             else:
+                make_tls_context(*config.metrics_tls)  # what half loaded into a context leaves it without a key
                 load_tls(self._context, *config.metrics_tls)
         self.access.token = token
-        listen = config.metrics_listen
-        self.access.is_local = listen is not None and ipaddress.ip_address(listen.host).is_loopback
 
     def listeners(self, listeners: Sequence[trio.SocketListener]) -> Listeners:
-        """Return listeners that speak TLS where there is a certificate."""
+        """Return listeners that speak TLS where there is a certificate, and note whether they are on loopback."""
+        hosts = [listener.socket.getsockname()[0] for listener in listeners]
+        self.access.is_local = all(ipaddress.ip_address(host.partition("%")[0]).is_loopback for host in hosts)
         if self._context is None:
             return listeners
         context = self._context

@@ -68,11 +68,14 @@ def load_token(path: Path) -> str:
     """Return the token in a file; raise :class:`ConfigError` where it cannot be one.  Blocking."""
     hint = f"write one, for this daemon's user alone: openssl rand -hex 32 > {path}; chmod 600 {path}"
     try:
-        mode = path.stat().st_mode
+        status = path.stat()
         data = path.read_bytes()[: _TOKEN_MAX_BYTES + 1]
     except OSError as error:
         raise ConfigError(f"metrics_token_file: {path}: {error.strerror}", hint) from None
-    if mode & (stat.S_IRWXG | stat.S_IRWXO):
+    others = status.st_mode & (stat.S_IRWXG | stat.S_IRWXO)
+    # A credential of systemd 254 and later is root:root 0440, with an access list that names the service's user.
+    is_credential = others == stat.S_IRGRP and status.st_uid == status.st_gid == 0
+    if others and not is_credential:
         raise ConfigError(f"metrics_token_file: {path} may be read by others", f"chmod 600 {path}")
     token = data.strip()
     if not token or len(data) > _TOKEN_MAX_BYTES or any(byte <= 0x20 or byte >= 0x7F for byte in token):

@@ -156,7 +156,7 @@ def _here(collection: CollectionStatistics) -> Markup:
     table = collection.shards
     held = np.array([i for i, own in table.own.items() if own.is_holding], dtype=np.int64)
     lines = [f"{counted(len(held), 'shard')}, {format_size(collection.held_bytes)}"]
-    if collection.is_admitted and not collection.parting and len(held):
+    if collection.counts_here and len(held):
         only = int(np.count_nonzero(table.facts.standing[held] & (table.claimed[held] == 1)))
         here = f"{counted(only, 'shard has its', 'shards have their')} only replica on this disk: keep it"
         lines.append(here if only else "every one of them has a replica elsewhere, too")

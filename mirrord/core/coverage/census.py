@@ -138,8 +138,8 @@ class Census:
         return {
             state: Totals(
                 int(np.count_nonzero(some)),
-                int(self._pledge_bytes[:rows][some].sum()),
-                int(self._free_bytes[:rows][some].sum()),
+                _exact_sum(self._pledge_bytes[:rows][some]),
+                _exact_sum(self._free_bytes[:rows][some]),
             )
             for state, some in chosen.items()
         }
@@ -147,3 +147,8 @@ class Census:
     def everybody(self) -> tuple[tuple[NodeId, ...], tuple[Announcement | None, ...]]:
         """Return every row's node and announcement, for somebody else to read later."""
         return tuple(self._ids), tuple(self._said)
+
+
+def _exact_sum(numbers: NDArray[np.int64]) -> int:
+    """Sum up what strangers say, each up to the greatest number that a column holds."""
+    return (int((numbers >> 32).sum()) << 32) + int((numbers & 0xFFFF_FFFF).sum())

@@ -1,7 +1,8 @@
 """What would be lost if the largest operator, subnet, ASN or country vanished.
 
-"Largest" is by the bytes of its nodes' copies.  Who declares nothing belongs to no domain.  The copies are those
-that the planner saw at its last look: a domain does not grow within a tick.
+"Largest" is by the bytes of its nodes' copies; of several as large, the one that would take most shards along.  Who
+declares nothing belongs to no domain.  The copies are those that the planner saw at its last look: a domain does not
+grow within a tick.
 """
 
 from collections.abc import Sequence
@@ -44,9 +45,10 @@ def _risk(kind: str, place: int, table: ShardTable, copies: Pairs, placed: Place
     sizes = table.facts.bytes[copies.shards]
     weights = np.bincount(labels[copies.nodes], weights=sizes, minlength=len(names))
     weights[0] = 0.0  # nobody's
-    largest = int(weights.argmax())
-    if not weights[largest]:
+    if not weights.any():
         return None
+    largest_ones = np.flatnonzero(weights == weights.max())
+    largest = _worst(largest_ones, names, labels, copies) if len(largest_ones) > 1 else int(largest_ones[0])
     elsewhere = copies.shards[labels[copies.nodes] != largest]
     total, left = (np.bincount(some, minlength=len(table)) for some in (copies.shards, elsewhere))
     lost = (total > 0) & (left == 0)
@@ -59,6 +61,18 @@ def _risk(kind: str, place: int, table: ShardTable, copies: Pairs, placed: Place
         lost_bytes=int(table.facts.bytes[lost].sum()),
         below_target_shards=int(np.count_nonzero(table.facts.standing & (left < table.targets))),
     )
+
+
+def _worst(some: NDArray[np.int64], names: list[str], labels: NDArray[np.int64], copies: Pairs) -> int:
+    """Return which of some domains is alone with most shards, the first by name of several: as everybody would."""
+    of_copies = labels[copies.nodes]
+    shards = int(copies.shards.max(initial=0)) + 1
+    least, greatest = np.full(shards, len(names)), np.zeros(shards, dtype=np.int64)
+    np.minimum.at(least, copies.shards, of_copies)
+    np.maximum.at(greatest, copies.shards, of_copies)
+    alone = np.bincount(least[least == greatest], minlength=len(names))
+    labelled: list[int] = some.tolist()
+    return min(labelled, key=lambda label: (-int(alone[label]), names[label]))
 
 
 def _numbered(values: Sequence[str | int]) -> tuple[list[str], NDArray[np.int64]]:

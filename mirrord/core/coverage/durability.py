@@ -72,7 +72,7 @@ def _lost_within(seconds: float, states: int, target: int, death: float, repair:
     doublings = max(0, int(np.ceil(np.log2(max(fastest * seconds, _STEP) / _STEP))))
     step = fastest * seconds / 2**doublings
     once = rates / fastest
-    np.fill_diagonal(once, 1 - once.sum(axis=1))
+    np.fill_diagonal(once, np.maximum(0.0, 1 - once.sum(axis=1)))
     term = np.exp(-step) * np.eye(states)
     passed = term.copy()
     for number in range(1, _TERMS):

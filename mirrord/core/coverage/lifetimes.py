@@ -4,10 +4,15 @@ A node is *lost* when its copies stop counting because it fell silent; one that 
 ``(prior + observed) / (1 + lost)``: as if one node had been lost in ``prior`` seconds before anything was seen.  That
 is 180 days for the ``wan`` profile and in proportion for the others: a guess, which a few observed losses outweigh.
 The mean repair is likewise ``(prior + measured) / (1 + repairs)``, with the time after which a claim that stands still
-is void for a prior: what a network that works takes at most.
+is void for a prior: what a network that works takes at most.  A repair under way counts, too, once it has taken longer
+than that mean, or a network that repairs nothing would look quick.
 
-A shard that never had its target yet is being born, not repaired: the time that takes says nothing of repairs.  But
-what is fetched for it counts in ``repair_bytes_per_second``, by which the time until everything is whole is estimated.
+A shard that never had its target yet is being born, not repaired: the time that takes says nothing of repairs.  Nor
+does the time until a target that was raised is met.  But what is fetched for both counts in
+``repair_bytes_per_second``, by which the time until everything is whole is estimated.
+
+After the start, sleep or a jump of the clock nobody knows who vanished and what was fetched meanwhile, and gossip tells
+it within a delay: what changes in that time is neither a loss nor a repair.
 """
 
 from typing import Final
@@ -28,9 +33,6 @@ _PRIOR_OF_SILENCE: Final = 180 / 14
 _RATE_TICKS: Final = 12
 """The repair rate forgets half of what it knew in so many ticks: an hour of ``wan``."""
 
-_LOOKS_APART_MAX: Final = 3
-"""Ticks between two looks beyond which nobody was looking: a machine that slept saw no lifetimes."""
-
 
 class Lifetimes:
     """The measurements of one collection; :meth:`look` takes the next one, once a tick."""
@@ -41,40 +43,60 @@ class Lifetimes:
         self._nodes_lost = measured.nodes_lost
         self._repair_seconds = float(measured.repair_seconds)
         self._repairs = measured.repairs
-        self._looked_at: float | None = None
+        self._looked_at: Instant | None = None
+        self._learns_until = 0.0
         self._silenced = 0
         self._claimed = np.zeros(0, dtype=np.int32)
+        self._targets = np.zeros(0, dtype=np.int64)
         self._since = np.zeros(0)
         self._was_whole = np.zeros(0, dtype=np.bool_)
         self._recent_bytes = self._recent_seconds = 0.0
 
     def look(self, tally: Tally, facts: ShardFacts, targets: NDArray[np.int64], now: Instant) -> None:
-        """Compare this moment with the last look; a jump of the clock, or sleep, is not counted."""
-        claimed, seconds = tally.claimed(len(targets)), 0.0
-        if self._looked_at is not None:
-            seconds = now.monotonic_seconds - self._looked_at
-            if seconds > _LOOKS_APART_MAX * self._timing.tick_seconds:
-                seconds = 0.0
+        """Compare this moment with the last look, where there was one lately."""
+        claimed, seconds = tally.claimed(len(targets)), self._seconds_since_last_look(now)
+        if seconds is None:
+            self._since[:] = np.nan
+        else:
             self._observed_seconds += seconds * tally.other_holders
             self._nodes_lost += tally.silenced - self._silenced
-        self._looked_at, self._silenced = now.monotonic_seconds, tally.silenced
-        self._grow(len(targets))
-        self._look_at_repairs(claimed, facts, targets, now.monotonic_seconds)
-        self._look_at_rate(claimed, facts, targets, seconds)
-        self._claimed = claimed
+        if seconds is None or (len(targets) and not len(self._targets)):  # or the manifest has just come
+            self._learns_until = now.monotonic_seconds + self._timing.gossip_delay_seconds
+        self._looked_at, self._silenced = now, tally.silenced
+        self._grow(claimed, targets)
+        if seconds is None or now.monotonic_seconds < self._learns_until:
+            self._was_whole = facts.standing & (claimed >= targets)
+        else:
+            self._look_at_repairs(claimed, facts, targets, now.monotonic_seconds)
+            self._look_at_rate(claimed, facts, targets, seconds)
+        self._claimed, self._targets = claimed, targets
 
-    def _grow(self, shards: int) -> None:
+    def _seconds_since_last_look(self, now: Instant) -> float | None:
+        """Return how long it is ago, None where a node may have seemed to fall silent only because nobody looked.
+
+        A clock that does not run while the machine sleeps does not show it; the other one does.
+        """
+        if self._looked_at is None:
+            return None
+        seconds, by_the_wall = (at - before for at, before in zip(now, self._looked_at, strict=True))
+        return seconds if max(seconds, by_the_wall) <= self._timing.alive_seconds else None
+
+    def _grow(self, claimed: NDArray[np.int32], targets: NDArray[np.int64]) -> None:
+        """Make room for new shards, whose copies of before we heard of them nobody saw appear."""
         known = len(self._since)
-        if shards > known:
-            self._claimed = np.concatenate([self._claimed, np.zeros(shards - known, dtype=np.int32)])
-            self._since = np.concatenate([self._since, np.full(shards - known, np.nan)])
-            self._was_whole = np.concatenate([self._was_whole, np.zeros(shards - known, dtype=np.bool_)])
+        more = len(targets) - known
+        if more > 0:
+            self._claimed = np.concatenate([self._claimed, claimed[known:]])
+            self._targets = np.concatenate([self._targets, targets[known:]])
+            self._since = np.concatenate([self._since, np.full(more, np.nan)])
+            self._was_whole = np.concatenate([self._was_whole, np.zeros(more, dtype=np.bool_)])
 
     def _look_at_repairs(
         self, claimed: NDArray[np.int32], facts: ShardFacts, targets: NDArray[np.int64], now: float
     ) -> None:
         below = facts.standing & (claimed < targets)
         is_open = ~np.isnan(self._since)
+        self._was_whole &= is_open | (targets <= self._targets)
         ended = is_open & ~below & facts.standing
         self._repair_seconds += float((now - self._since[ended]).sum())
         self._repairs += int(np.count_nonzero(ended))
@@ -108,7 +130,15 @@ class Lifetimes:
             node_lifetime_seconds=(prior + self._observed_seconds) / (1 + self._nodes_lost),
             nodes_lost=self._nodes_lost,
             observed_seconds=self._observed_seconds,
-            repair_seconds=(timing.claim_stall_seconds + self._repair_seconds) / (1 + self._repairs),
+            repair_seconds=self._mean_repair(),
             repairs=self._repairs,
             repair_bytes_per_second=rate,
         )
+
+    def _mean_repair(self) -> float:
+        seconds, repairs = self._timing.claim_stall_seconds + self._repair_seconds, 1 + self._repairs
+        if self._looked_at is None:
+            return seconds / repairs
+        ages = self._looked_at.monotonic_seconds - self._since[~np.isnan(self._since)]
+        slow = ages[ages > seconds / repairs]
+        return (seconds + float(slow.sum())) / (repairs + len(slow))

@@ -54,19 +54,19 @@ NO_FACTS = ShardFacts.of((), ())
 
 @dataclass(frozen=True, slots=True)
 class OwnPart:
-    """What a shard is to this node."""
+    """What a shard is to this node.
+
+    ``is_holding`` is whether it is announced as a copy: one that the operator has read again is, until a piece turns
+    out to be wrong, but not one that cannot be read.
+    """
 
     role: ShardRole
     percent: int
     verified_at: int
-
-    @property
-    def is_holding(self) -> bool:
-        """Whether it is held: one that is being read again is, until a piece turns out to be wrong."""
-        return self.role is ShardRole.HELD or (self.role is ShardRole.CHECKING and bool(self.verified_at))
+    is_holding: bool
 
 
-_NOTHING = OwnPart(ShardRole.NONE, 0, 0)
+_NOTHING = OwnPart(ShardRole.NONE, 0, 0, is_holding=False)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

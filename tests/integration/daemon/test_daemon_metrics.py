@@ -112,6 +112,13 @@ def test_https_with_a_certificate_that_is_renewed_while_the_daemon_runs(nodes: N
     old.write_bytes(before)
     with pytest.raises(urllib.error.URLError):
         get(node, "/metrics", trust=old)
+    renewed = tmp_path / "renewed.pem"
+    renewed.write_bytes(certificate.read_bytes())
+    (tmp_path / "other").mkdir()
+    certificate.write_bytes(write_certificate(tmp_path / "other")[0].read_bytes())  # and the key comes later
+    node.signal(signal.SIGHUP)
+    node.wait_for_log("stay as they are")
+    assert get(node, "/metrics", trust=renewed)[0] == 200, "a reload that fails leaves it as it was"
 
 
 @pytest.mark.parametrize("wrong", ["readable by others", "empty", "missing", "two words", "key of another", "half"])

@@ -1,5 +1,6 @@
 """The metrics over real sockets: what Prometheus, its own linter and a load balancer would see."""
 
+import os
 import shutil
 import socket
 import threading
@@ -7,13 +8,15 @@ import urllib.error
 import urllib.request
 from collections.abc import Awaitable, Callable
 from functools import partial
+from pathlib import Path
 
 import pytest
 import trio
 
-from mirrord.core.errors import RejectReason, ShellError
+from mirrord.core.errors import ConfigError, RejectReason, ShellError
 from mirrord.core.statistics import Counters, NetworkStatistics, Statistics, Transfer
-from mirrord.metrics.access import Access
+from mirrord.daemon.guard import MetricsGuard
+from mirrord.metrics.access import Access, load_token
 from mirrord.metrics.server import MetricsOptions, open_metrics_listeners, serve_metrics
 from tests.builders import NETWORK, make_collection, make_node, make_shard, make_statistics
 
@@ -152,6 +155,33 @@ def test_a_busy_port_is_said_with_what_to_do() -> None:
         with pytest.raises(ShellError, match="cannot listen for metrics") as caught:
             trio.run(open_metrics_listeners, "127.0.0.1", busy.getsockname()[1])
     assert "metrics_listen" in caught.value.hint
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can make files of root")
+def test_a_token_as_systemd_hands_it_out_is_fine_and_one_that_a_group_reads_is_not(tmp_path: Path) -> None:
+    path = tmp_path / "token"
+    path.write_text("secret\n")
+    path.chmod(0o440)
+    assert load_token(path) == "secret"
+    os.chown(path, 0, 1)
+    with pytest.raises(ConfigError, match="may be read by others"):
+        load_token(path)
+
+
+@pytest.mark.parametrize(("host", "is_local"), [("127.0.0.1", True), ("::1", True), ("0.0.0.0", False)])
+def test_only_this_machine_is_listened_to_where_the_sockets_say_so(host: str, is_local: bool) -> None:
+    async def main() -> bool:
+        try:
+            listeners = await open_metrics_listeners(host, 0)
+        except ShellError:
+            pytest.skip(f"there is no {host} here")
+        guard = MetricsGuard()
+        guard.listeners(listeners)
+        for listener in listeners:
+            await listener.aclose()
+        return guard.access.is_local
+
+    assert trio.run(main) is is_local
 
 
 class Witness(dict[RejectReason, int]):

@@ -6,6 +6,7 @@ import pytest
 
 from mirrord.core import effects as ef
 from mirrord.core import events as ev
+from mirrord.core.clock import Instant
 from mirrord.core.records.kinds import CollectionState
 from mirrord.core.records.shardset import ShardSet
 from mirrord.core.statistics import CollectionStatistics, Measures
@@ -21,10 +22,11 @@ PRIOR = 180 / 14 * LAN.presence_zero_seconds
 class Watcher:
     """A LAN node that holds everything once and hears of others' copies."""
 
-    def __init__(self) -> None:
+    def __init__(self, knows_the_manifest: bool = True) -> None:
         self.scripted = ScriptedNode(timing=LAN).join()
-        self.scripted.import_manifest(make_body(SHARDS, target=TARGET))
-        self.scripted.adopt(*range(SHARDS))
+        if knows_the_manifest:
+            self.scripted.import_manifest(make_body(SHARDS, target=TARGET))
+            self.scripted.adopt(*range(SHARDS))
         self.sequence = int(self.scripted.now.unix_seconds)
 
     def hear(self, author: int, *indexes: int, parting: bool = False) -> None:
@@ -108,6 +110,97 @@ def test_sleep_is_not_observed() -> None:
     watcher.scripted.now = watcher.scripted.now.later(1_800)  # nobody woke it
     watcher.scripted.tell(ev.TimePassed(0.5))
     assert watcher.measures().observed_seconds == before
+
+
+# --- what only looks like a loss or a repair -------------------------------------------------------
+
+
+def sleep(watcher: Watcher, seconds: float, monotonic: bool) -> None:
+    """Let the machine sleep; most clocks that are monotonic stand still meanwhile."""
+    asleep = seconds if monotonic else 0.0
+    now = watcher.scripted.now
+    watcher.scripted.now = Instant(now.monotonic_seconds + LAN.tick_seconds + asleep, now.unix_seconds + seconds)
+    watcher.scripted.tell(ev.TimePassed(0.5))
+
+
+@pytest.mark.parametrize("monotonic", [False, True], ids=["standing", "running"])
+def test_after_a_long_sleep_nobody_is_taken_for_lost_or_repaired(monotonic: bool) -> None:
+    watcher = Watcher()
+    watcher.keep_hearing(600, node1=(0, 1, 2), node2=(0, 1, 2))
+    before = watcher.measures()
+    sleep(watcher, LAN.counted_until_seconds + 3_600, monotonic)
+    assert watcher.collection().coverage.below_target == SHARDS, "everybody seems to be silent"
+    watcher.keep_hearing(600, node1=(0, 1, 2), node2=(0, 1, 2))
+    after = watcher.measures()
+    assert watcher.collection().coverage.below_target == 0
+    assert (after.nodes_lost, after.repairs, after.repair_bytes_per_second) == (0, 0, None)
+    assert after.observed_seconds == pytest.approx(before.observed_seconds + 2 * 600, rel=0.1)
+
+
+def test_copies_that_were_there_before_the_manifest_came_did_not_just_appear() -> None:
+    watcher = Watcher(knows_the_manifest=False)
+    watcher.keep_hearing(300, node1=(0, 1, 2))
+    watcher.scripted.import_manifest(make_body(SHARDS, target=TARGET))
+    watcher.scripted.wait(LAN.tick_seconds)
+    watcher.hear(2, 0)
+    watcher.keep_hearing(300, node1=(0, 1, 2), node2=(0,))
+    assert watcher.measures().repair_bytes_per_second is None, "gossip was still telling what there is"
+
+
+def test_what_a_network_had_before_this_node_came_back_did_not_just_appear() -> None:
+    watcher = Watcher()
+    watcher.keep_hearing(300, node1=(0,))
+    watcher.scripted.tell(ev.StopRequested())
+    watcher.scripted.now = watcher.scripted.now.later(7_200)
+    watcher.scripted.restart()
+    watcher.scripted.listen()
+    watcher.scripted.wait(LAN.tick_seconds)
+    watcher.keep_hearing(300, node1=(0, 1, 2))
+    assert watcher.measures().repair_bytes_per_second is None
+
+
+def test_a_manifest_with_more_shards_brings_no_rate_and_no_repairs() -> None:
+    watcher = Watcher()
+    watcher.keep_hearing(300, node1=(0, 1, 2, 3))
+    watcher.scripted.import_manifest(make_body(SHARDS + 1, target=TARGET), 2)
+    watcher.keep_hearing(300, node1=(0, 1, 2, 3))
+    assert watcher.collection().coverage.backlog_bytes == MB, "shard 3 has one copy, which it had before"
+    assert watcher.measures().repair_bytes_per_second is None
+    watcher.keep_hearing(60, node1=(0, 1, 2, 3), node2=(3,))
+    assert watcher.measures().repairs == 0
+    rate = watcher.measures().repair_bytes_per_second
+    assert rate is not None and rate > 0
+
+
+def test_a_repair_that_does_not_end_counts_once_it_takes_longer_than_the_mean() -> None:
+    watcher = Watcher()
+    watcher.keep_hearing(300, node1=(0, 1, 2))
+    watcher.hear(1, 1, 2)
+    watcher.keep_hearing(LAN.claim_stall_seconds - 60, node1=(1, 2))
+    assert watcher.measures().repair_seconds == LAN.claim_stall_seconds
+    watcher.keep_hearing(2 * LAN.claim_stall_seconds + 60, node1=(1, 2))
+    measures = watcher.measures()
+    assert measures.repairs == 0
+    assert measures.repair_seconds == pytest.approx((1 + 3) / 2 * LAN.claim_stall_seconds, rel=0.01)
+
+
+def test_a_target_that_is_raised_begins_no_repair() -> None:
+    watcher = Watcher()
+    watcher.keep_hearing(300, node1=(0, 1, 2))
+    assert watcher.collection().coverage.below_target == 0
+    body = make_body(SHARDS, target=TARGET + 1)
+    watcher.scripted.import_manifest(body, 2)
+    watcher.keep_hearing(900, node1=(0, 1, 2))
+    assert watcher.collection().coverage.below_target == SHARDS
+    watcher.keep_hearing(300, node1=(0, 1, 2), node2=(0, 1))
+    assert (watcher.collection().coverage.below_target, watcher.measures().repairs) == (1, 0)
+    watcher.hear(2, 1)
+    watcher.keep_hearing(300, node1=(0, 1, 2), node2=(1,))
+    watcher.keep_hearing(60, node1=(0, 1, 2), node2=(0, 1))
+    assert watcher.measures().repairs == 1, "it had the new target, lost a copy and has it again"
+
+
+# --- across lives ----------------------------------------------------------------------------------
 
 
 def test_what_was_measured_survives_a_restart_and_is_written_rarely() -> None:

@@ -121,6 +121,29 @@ def test_used_bytes_count_everything_from_a_claim_to_a_release_under_way() -> No
     assert scripted.used_bytes() == 0
 
 
+def test_a_holding_that_is_read_again_is_one_and_one_that_cannot_be_read_is_none() -> None:
+    scripted = network()
+    scripted.tell(ev.VerificationRequested(shard(0)))
+    (collection,) = scripted.node.statistics(scripted.now).collections
+    own = collection.shards.own[0]
+    assert (own.role, own.is_holding, collection.shards[0].replicas) == (ShardRole.CHECKING, True, 1)
+    scripted.tell(ev.FetchFailed(shard(0), "the disk is gone"))
+    (collection,) = scripted.node.statistics(scripted.now).collections
+    own = collection.shards.own[0]
+    assert (own.role, own.is_holding, collection.shards[0].replicas) == (ShardRole.CHECKING, False, 0)
+    assert collection.held_bytes == 0
+
+
+def test_whatever_strangers_pledge_the_sum_is_right() -> None:
+    scripted = network()
+    most = 2**63 - 1
+    for author in (1, 2, 3):
+        said = replace(make_announcement(), pledge_bytes=most, free_bytes=most - author)
+        scripted.hear(scripted.meet(author), announced(author, said))
+    totals = scripted.node.statistics(scripted.now).by_liveness[Liveness.ALIVE]
+    assert (totals.nodes, totals.pledge_bytes, totals.free_bytes) == (3, 3 * most, 3 * most - 6)
+
+
 def coverage(shards: Sequence[Shard], replicas: list[int], targets: list[int]) -> Coverage:
     nothing = np.zeros(len(shards), dtype=np.int32)
     kinds = dict.fromkeys(ReplicaKind, nothing) | {ReplicaKind.CLAIMED: np.array(replicas, dtype=np.int32)}

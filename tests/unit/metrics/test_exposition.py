@@ -130,6 +130,19 @@ def test_shards_below_target_have_series_of_their_own_the_worst_first_and_not_to
     assert number(page, "mirrord_shard_series_omitted", collection=OWN) == SHARD_SERIES_MAX + 10
 
 
+def test_a_holding_is_told_by_its_copies_ours_included_also_where_ours_counts_no_more() -> None:
+    shards = [make_shard(i, replicas=i, role=ShardRole.HELD) for i in (1, 2, 9)]
+    shards.append(make_shard(3, replicas=1, role=ShardRole.CHECKING, verified_at=1))
+
+    def told(**changes: object) -> list[float]:
+        page = page_of(make_statistics([make_collection(shards, **changes)]))  # type: ignore[arg-type]
+        classes = ("1", "2", "3", "4", "5+")
+        return [number(page, "mirrord_own_held_shards", collection=OWN, replicas=each) for each in classes]
+
+    assert told() == [1, 1, 0, 0, 1], "what cannot be read now is no holding"
+    assert told(leaving_by=AT + 60) == told(is_admitted=False) == [0, 1, 1, 0, 1]
+
+
 def test_a_collection_without_a_manifest_claims_no_replicas() -> None:
     page = page_of(make_statistics([make_collection([], manifest_version=0)]))
     assert number(page, "mirrord_collection_manifest_version", collection=OWN) == 0
