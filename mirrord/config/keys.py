@@ -84,8 +84,9 @@ class Keys(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     metrics_token_file: Annotated[
         str,
         _says(
-            "A file with a bearer token (mode 0600, or a credential of systemd): without it nobody reads /metrics or the status page; a browser"
-            " takes it as a password. A reload reads it again. The default is none, as loopback is this machine alone."
+            "A file with a bearer token (mode 0600, or a credential of systemd): without it nobody reads /metrics or"
+            " the status page; a browser takes it as a password. A reload reads it again. The default is none, as"
+            " loopback is this machine alone."
         ),
     ] = ""
     control_socket: Annotated[
