@@ -44,7 +44,7 @@ _IDLE_TICK_SECONDS: Final = 1.0
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
-_LISTEN_SECONDS: Final = 10.0
+_LISTEN_SECONDS: Final = 30.0
 """libtorrent opens sockets in milliseconds; a machine that swaps may take seconds."""
 
 _SAVE_SECONDS: Final = 5.0
