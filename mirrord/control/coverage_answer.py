@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 from typing import Final
 
-import numpy as np
-
 from mirrord.control.coverage_shapes import (
     BandCoverageShape,
     CollectionCoverageShape,
@@ -191,15 +189,13 @@ def _worst(collection: CollectionStatistics) -> tuple[ShardShape, ...]:
 
 def _here(collection: CollectionStatistics) -> HereShape:
     table = collection.shards
-    held = np.array([index for index, own in table.own.items() if own.is_holding], dtype=np.int64)
-    only = table.facts.standing[held] & (table.claimed[held] == 1)
     on_the_way = [index for index, own in table.own.items() if own.role in _UNDER_WAY]
     on_the_way.sort(key=lambda index: (-table.own[index].percent, index))
     identity = to_text(collection.collection)
     return HereShape(
-        shards=len(held),
+        shards=len(table.held()),
         bytes=collection.held_bytes,
-        only_here=int(np.count_nonzero(only)) if collection.counts_here else 0,
+        only_here=collection.only_here,
         under_way=tuple(shard_shape(identity, table[index]) for index in on_the_way[:LISTED_MAX]),
         under_way_total=len(on_the_way),
     )

@@ -101,6 +101,11 @@ class Membership:
         """The manifest's version, 0 before it has arrived."""
         return self.manifest.head.version if self.manifest is not None else 0
 
+    @property
+    def name(self) -> str:
+        """What the collection calls itself, empty before its manifest has arrived."""
+        return self.manifest.body.name if self.manifest is not None else ""
+
     def lifetimes(self, timing: TimingProfile) -> Lifetimes:
         """Return what measures how long nodes and repairs last, from what was ``measured`` before on."""
         if self._lifetimes is None:

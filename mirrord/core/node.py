@@ -271,7 +271,7 @@ class Node:
     def name_of(self, collection: CollectionId) -> str:
         """Return what a collection calls itself, empty where nobody has told yet."""
         membership = self.state.memberships.get(collection)
-        return membership.manifest.body.name if membership is not None and membership.manifest is not None else ""
+        return membership.name if membership is not None else ""
 
     def roll_of(self, collection: CollectionId) -> Roll | None:
         """Return who is who in a collection, None in one that was not joined."""

@@ -143,7 +143,7 @@ def _collection(state: NodeState, membership: Membership, now: Instant) -> Colle
     takes_part = said is not None and said.part_in(collection) is not None and records.counts(state.own, collection)
     return CollectionStatistics(
         collection=collection,
-        name=membership.manifest.body.name if membership.manifest is not None else "",
+        name=membership.name,
         manifest_version=membership.version,
         parting=membership.parting,
         held_bytes=sum(own.shard.bytes for own in ours.values() if own.role is ShardRole.HELD),

@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
+import numpy as np
+
 from mirrord.core.coverage.census import Totals as Totals
 from mirrord.core.coverage.domains import Placed, domain_risks
 from mirrord.core.coverage.durability import expected_losses
@@ -70,6 +72,13 @@ class CollectionStatistics:
     def counts_here(self) -> bool:
         """Whether this node's own copies are among the claimed ones: not where it is leaving, or is not admitted."""
         return self.is_admitted and not self.parting and not self.leaving_by
+
+    @property
+    def only_here(self) -> int:
+        """How many holdings of this node are the only claimed copies; 0 where its copies do not count."""
+        held, table = self.shards.held(), self.shards
+        only = table.facts.standing[held] & (table.claimed[held] == 1)
+        return int(np.count_nonzero(only)) if self.counts_here else 0
 
     @property
     def bytes(self) -> int:

@@ -52,6 +52,12 @@ def printable(text: str) -> str:
     )
 
 
+def bounded(text: str, characters_max: int) -> str:
+    """Return a stranger's words: printable, at most so many characters, with an ellipsis where some are missing."""
+    shown = printable(text[: characters_max + 1])
+    return shown if len(shown) <= characters_max else shown[: characters_max - 1] + "\N{HORIZONTAL ELLIPSIS}"
+
+
 def format_share(share: float) -> str:
     """Return a part of a whole in percent; 100 % means all, and only all."""
     if share >= 1:

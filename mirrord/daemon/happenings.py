@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Final
 
 from mirrord.core.statistics import Happening as Happening
-from mirrord.core.wording import printable
+from mirrord.core.wording import bounded
 
 HAPPENINGS_MAX: Final = 200
 """What a person may want to read back; the log has the rest."""
@@ -23,9 +23,7 @@ class Happenings:
 
     def add(self, text: str) -> None:
         """Keep that something has happened now.  What happens again, and nothing else between, is kept once."""
-        shown = printable(text[: TEXT_MAX_CHARACTERS + 1])
-        if len(shown) > TEXT_MAX_CHARACTERS:
-            shown = shown[: TEXT_MAX_CHARACTERS - 1] + "\N{HORIZONTAL ELLIPSIS}"
+        shown = bounded(text, TEXT_MAX_CHARACTERS)
         if self._kept and self._kept[-1].text == shown:
             self._kept.pop()
         self._kept.append(Happening(self._clock(), shown))

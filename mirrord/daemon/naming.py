@@ -4,7 +4,7 @@ from typing import Final, Protocol
 
 from mirrord.core.records.ids import CollectionId, ShardKey, to_short_text
 from mirrord.core.records.kinds import Shard
-from mirrord.core.wording import format_size, printable
+from mirrord.core.wording import bounded, format_size
 
 NAME_MAX_CHARACTERS: Final = 60
 
@@ -29,12 +29,14 @@ class Names:
 
     def collection(self, collection: CollectionId) -> str:
         """Return a collection's name, or the beginning of its id."""
-        return _short(self._knowing.name_of(collection)) or to_short_text(collection)
+        return bounded(self._knowing.name_of(collection), NAME_MAX_CHARACTERS) or to_short_text(collection)
 
     def shard(self, key: ShardKey) -> str:
         """Return a shard's name, or its number and collection."""
         shard = self._shard(key)
-        return _short(shard.name) if shard is not None else f"shard {key.index} of {self.collection(key.collection)}"
+        if shard is None:
+            return f"shard {key.index} of {self.collection(key.collection)}"
+        return bounded(shard.name, NAME_MAX_CHARACTERS)
 
     def size(self, key: ShardKey) -> str:
         """Return how large a shard is, for people."""
@@ -44,8 +46,3 @@ class Names:
     def _shard(self, key: ShardKey) -> Shard | None:
         shards = self._knowing.shards_of(key.collection)
         return shards[key.index] if key.index < len(shards) else None
-
-
-def _short(name: str) -> str:
-    shown = printable(name[: NAME_MAX_CHARACTERS + 1])
-    return shown if len(shown) <= NAME_MAX_CHARACTERS else shown[: NAME_MAX_CHARACTERS - 1] + "\N{HORIZONTAL ELLIPSIS}"

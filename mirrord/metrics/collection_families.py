@@ -93,6 +93,6 @@ def _roles(collection: CollectionStatistics) -> Mapping[ShardRole, int]:
 
 def _held_by_replicas(collection: CollectionStatistics) -> list[int]:
     """Return how many holdings have one copy, two, and so on; the last class is open."""
-    held = [index for index, own in collection.shards.own.items() if own.is_holding]
+    held = collection.shards.held()
     copies = np.clip(collection.shards.claimed[held] + (not collection.counts_here), 1, REPLICAS_SHOWN)
     return [int(count) for count in np.bincount(copies, minlength=REPLICAS_SHOWN + 1)[1:]]

@@ -3,8 +3,6 @@
 from collections.abc import Iterator
 from typing import Final
 
-import numpy as np
-
 from mirrord.core.coverage.heatmap import heat_map
 from mirrord.core.coverage.judging import Judgement, Safety, judge
 from mirrord.core.records.ids import to_short_text
@@ -153,11 +151,9 @@ def _details(collection: CollectionStatistics, name: str, worst: int) -> Markup:
 
 def _here(collection: CollectionStatistics) -> Markup:
     """Say what this node holds of it, and what only this node holds."""
-    table = collection.shards
-    held = np.array([i for i, own in table.own.items() if own.is_holding], dtype=np.int64)
-    lines = [f"{counted(len(held), 'shard')}, {format_size(collection.held_bytes)}"]
-    if collection.counts_here and len(held):
-        only = int(np.count_nonzero(table.facts.standing[held] & (table.claimed[held] == 1)))
+    held, only = len(collection.shards.held()), collection.only_here
+    lines = [f"{counted(held, 'shard')}, {format_size(collection.held_bytes)}"]
+    if collection.counts_here and held:
         here = f"{counted(only, 'shard has its', 'shards have their')} only replica on this disk: keep it"
         lines.append(here if only else "every one of them has a replica elsewhere, too")
     lines.append(f"{counted(collection.holders, 'node')} in all hold something of it")

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import Final
 
-from mirrord.core.wording import printable
+from mirrord.core.wording import bounded
 
 NAME_MAX_CHARACTERS: Final = 48
 """Of a stranger's words, after what cannot be shown was written as escapes."""
@@ -56,12 +56,6 @@ def join(parts: Iterable[Content]) -> Markup:
 def words(text: str, characters_max: int = NAME_MAX_CHARACTERS) -> Markup:
     """Return a stranger's words."""
     return tag("bdi", bounded(text, characters_max))
-
-
-def bounded(text: str, characters_max: int = NAME_MAX_CHARACTERS) -> str:
-    """Return a stranger's words as text of at most so many characters; an ellipsis says that something is missing."""
-    shown = printable(text[: characters_max + 1])
-    return shown if len(shown) <= characters_max else shown[: characters_max - 1] + "…"
 
 
 def figures(entries: Iterable[tuple[str, str, str]], marked: Collection[str] = ()) -> Markup:

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from mirrord.core.statistics import Finding, Happening, NodeStatistics, ShardRole, Statistics, Transfer
-from mirrord.core.wording import counted, format_share, format_size
-from mirrord.page.markup import NOTHING, Markup, bounded, figures, table, tag, words
+from mirrord.core.wording import bounded, counted, format_share, format_size
+from mirrord.page.markup import NOTHING, Markup, figures, table, tag, words
 from mirrord.page.moments import moment
 
 HAPPENINGS_SHOWN: Final = 20

@@ -123,6 +123,10 @@ class ShardTable(Sequence[ShardStatus]):
     def __iter__(self) -> Iterator[ShardStatus]:
         return (self[index] for index in range(len(self)))
 
+    def held(self) -> NDArray[np.int64]:
+        """Return the indexes of this node's holdings."""
+        return np.array([index for index, own in self.own.items() if own.is_holding], dtype=np.int64)
+
     def below_target(self) -> NDArray[np.int64]:
         """Return the indexes of the standing shards with too few claimed replicas, worst first."""
         below = np.flatnonzero(self.facts.standing & (self.claimed < self.targets))

@@ -82,15 +82,19 @@ class Tally:
 
     def replicas(self, shards: int) -> ReplicaColumns:
         """Return the counts of a manifest's shards, in columns that nobody else writes to."""
-        columns = {kind: np.zeros(shards, dtype=np.int32) for kind in ReplicaKind}
-        for kind, present in ((ReplicaKind.CLAIMED, True), (ReplicaKind.STALE, False)):
-            counted = self._counts[present][:shards]
-            columns[kind][: len(counted)] = counted
-        return columns
+        nothing = np.zeros(shards, dtype=np.int32)
+        counted = {ReplicaKind.CLAIMED: self._column(True, shards), ReplicaKind.STALE: self._column(False, shards)}
+        return {kind: counted.get(kind, nothing) for kind in ReplicaKind}
 
     def claimed(self, shards: int) -> NDArray[np.int32]:
         """Return the claimed copies of a manifest's shards, in a column that nobody else writes to."""
-        return self.replicas(shards)[ReplicaKind.CLAIMED]
+        return self._column(True, shards)
+
+    def _column(self, present: bool, shards: int) -> NDArray[np.int32]:
+        column = np.zeros(shards, dtype=np.int32)
+        counted = self._counts[present][:shards]
+        column[: len(counted)] = counted
+        return column
 
     def _add(self, present: bool, holdings: ShardSet, number: int) -> None:
         if not holdings:

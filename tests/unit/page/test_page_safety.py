@@ -15,7 +15,8 @@ from mirrord.core.coverage.domains import Placed
 from mirrord.core.outside.types import OutsideAnswers, OutsideSource
 from mirrord.core.placement.pairs import Pairs
 from mirrord.core.statistics import CollectionStatistics, Happening, ShardRole
-from mirrord.page.markup import NAME_MAX_CHARACTERS, bounded, tag, words
+from mirrord.core.wording import bounded
+from mirrord.page.markup import NAME_MAX_CHARACTERS, tag, words
 from mirrord.page.style import DARK, LIGHT, POLICY
 from tests.builders import AT, make_collection, make_node, make_shard, make_statistics
 
